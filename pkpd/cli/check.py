@@ -1,0 +1,33 @@
+"""`pkpd check`: everything that is wrong with an analysis, at once, without a sample."""
+
+from typing import Annotated
+
+import typer
+
+from pkpd.cli.failures import exit_on_user_error
+from pkpd.cli.messages import show, show_findings
+from pkpd.cli.options import AnalysisFile, Json, Verbose
+
+
+def check(
+    analysis: Annotated[AnalysisFile, typer.Argument(help="analysis.toml, or the regimen of a NONMEM export.")],
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find everything that is wrong in ANALYSIS, its table and its priors; nothing is sampled.
+
+    Accepts what `pkpd export --format nonmem` wrote, regimen.toml or regimen.csv, as well.
+    """
+    with exit_on_user_error(verbose=verbose):
+        from pkpd.cli.checking import as_text, findings_json
+        from pkpd.errors import ExitCode, Severity
+        from pkpd.io.checks import check_analysis
+
+        findings = check_analysis(analysis)
+        if as_json:
+            show(findings_json(analysis, findings))
+        else:
+            show_findings(findings)
+            show(as_text(analysis, findings))
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            raise typer.Exit(int(ExitCode.INVALID))

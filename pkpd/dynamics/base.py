@@ -1,0 +1,131 @@
+"""What every model is made of: parameters that know their unit, and the abstract PK, growth and PD models.
+
+Arrays carry the *lane* as trailing axis. A lane is a (draw, subject) or a (draw, schedule) pair; parameters are scalars
+or `[lane]`, states are tuples of `[lane]`, so that one step of the integrator is a handful of fused vector kernels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Self
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from pkpd.dynamics.forcing import Forcing, Quadrature
+from pkpd.dynamics.timeline import Grid
+
+type Lanes = Float[Array, "*lane"]
+type State = tuple[Lanes, ...]
+
+
+def parameter(unit: str) -> Any:
+    """Field of a model that holds a parameter in `unit`; the unit is read by `units_of`."""
+    return dataclasses.field(metadata={"unit": unit})
+
+
+def units_of(model: type) -> dict[str, str]:
+    """Parameter name -> unit of a model class, in the order of declaration."""
+    return {field.name: field.metadata["unit"] for field in dataclasses.fields(model) if "unit" in field.metadata}
+
+
+class _Parameterized(eqx.Module):
+    """A model whose fields are parameters."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Build from a mapping that may hold more than the model needs.
+
+        Raises
+        ------
+        KeyError
+            Naming the first parameter that is missing.
+        """
+        return cls(**{name: values[name] for name in units_of(cls)})
+
+
+class DoseTable(eqx.Module):
+    """Doses of one drug, padded to a common count with zero amounts; times in hours, rising.
+
+    Attributes
+    ----------
+    time_h, duration_h
+        Start, and length of the infusion (0: bolus or absorption).
+    amount_mg
+        Amount of each dose, per lane or shared.
+    absorbed
+        1 where the dose enters through the absorption site, 0 where it enters the central compartment.
+    end_h
+        Last time at which anybody asks for a concentration.
+    all_absorbed, none_infused
+        Known when traced: spares the work for kinds of doses that do not occur.
+    """
+
+    time_h: Float[Array, " dose"]
+    amount_mg: Float[Array, " dose *lane"]
+    duration_h: Float[Array, " dose"]
+    absorbed: Float[Array, " dose"]
+    end_h: float = eqx.field(static=True)
+    all_absorbed: bool = eqx.field(static=True, default=False)
+    none_infused: bool = eqx.field(static=True, default=False)
+
+
+class AbstractPKModel(_Parameterized):
+    """Concentration in plasma from doses."""
+
+    @abstractmethod
+    def concentration(self, doses: DoseTable, times_h: Float[Array, "time *lane"]) -> Float[Array, "time *lane"]:
+        """Total plasma concentration, mg/L, just before any dose that is given at the same time."""
+
+    @abstractmethod
+    def onset_h(self) -> Lanes:
+        """Delay between a dose and its first trace in plasma, hours."""
+
+
+class AbstractGrowthLaw(_Parameterized):
+    """Natural growth of a tumor that nobody treats."""
+
+    @abstractmethod
+    def clock_rate(self, clock: Lanes) -> Lanes:
+        """Time derivative, 1/h, of a factor that starts at 1 and slows growth with age."""
+
+    @abstractmethod
+    def per_volume(self, volume: Lanes, clock: Lanes) -> Lanes:
+        """Growth rate per volume, 1/h."""
+
+
+class Exposure(eqx.Module):
+    """What a pharmacodynamic model may know of one drug; in vitro both are the concentration in the medium."""
+
+    total: Float[Array, "step node *lane"]
+    """Concentration in plasma, mg/L."""
+    free: Float[Array, "step node *lane"]
+    """Unbound concentration at the target, nmol/L."""
+    nodes: Quadrature
+    """Times of the values, and their weights."""
+
+
+class AbstractPDModel(_Parameterized):
+    """States driven by exposures; never sees a dose."""
+
+    @abstractmethod
+    def forcings(self, exposures: Mapping[str, Exposure], grid: Grid) -> tuple[Forcing, ...]:
+        """Drives of the equations within each step of the grid, from exposures (by target)."""
+
+    @abstractmethod
+    def initial(self) -> State:
+        """State at time zero, before any dose; every entry has the shape of a lane."""
+
+    @abstractmethod
+    def rate(self, state: State, drives: tuple[Array, ...]) -> State:
+        """Time derivative of the state, per hour, given the values of the drives."""
+
+    @abstractmethod
+    def fast_losses(self, state: State, drives: tuple[Array, ...]) -> dict[int, Array]:
+        """Loss rates, per hour, of states that may die within a step; the integrator takes them out exactly."""
+
+    @abstractmethod
+    def observe(self, state: State) -> dict[str, Array]:
+        """Observable quantities by name, from states with any leading axes."""

@@ -1,0 +1,1 @@
+"""Pharmacodynamic models: growth laws, senolysis, neutrophils."""

@@ -1,0 +1,136 @@
+"""Rows of an event table that hold a dose, with its infusion and its repeats, as NONMEM defines them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pkpd.domain.dosing import Amount, AmountBasis, Route
+from pkpd.domain.study import Administration, Subject
+from pkpd.io.decode import closest_hint
+from pkpd.io.layout import Columns, Layout
+from pkpd.io.records import Record, RowReport
+from pkpd.io.schedules import USUAL_ROUTES
+
+_LARGEST_ADDL = 10_000
+_MODELED_RATES = (-1.0, -2.0)
+_RATE_TOLERANCE = 1e-4
+
+
+def read_doses(
+    record: Record, subject: Subject, layout: Layout, columns: Columns, report: RowReport
+) -> tuple[Administration, ...]:
+    """The dose of one row and those that ADDL adds; none, with findings, where it cannot be used."""
+    before = len(report.findings)
+    amount = Amount(value=record.numbers["AMT"] * columns.amount, basis=columns.basis)
+    drug = _drug(record, layout, columns, report)
+    route = _route(record, drug, layout, report)
+    start = report.whole_minutes(record.line, "TIME", record.numbers["TIME"] * columns.time_h * 60.0)
+    duration = _duration(record, amount.value, columns, report)
+    repeats, interval = _repeats(record, columns, report)
+    mg = _milligrams(record, subject, amount, layout, report)
+    if duration and route not in (None, Route.INTRAVENOUS):
+        hint = "only an intravenous dose is infused; write '.' in RATE and DUR"
+        report.add(record.line, "E_EVENT", "ROUTE", f"a dose by the route '{route}' has no infusion time", hint)
+    if len(report.findings) > before or drug is None or route is None or start is None:
+        return ()
+    return tuple(
+        Administration(
+            subject=record.subject,
+            time_min=start + repeat * interval,
+            drug=drug,
+            mg=mg,
+            route=route,
+            duration_min=duration,
+        )
+        for repeat in range(repeats + 1)
+    )
+
+
+def milligrams(amount: Amount, subject: Subject) -> float:
+    """Absolute amount for one subject; NaN where the covariate that it needs is not known."""
+    return float(np.asarray(amount.milligrams(weight_kg=subject.weight_kg, surface_m2=subject.surface_m2)))
+
+
+def missing_covariate(basis: AmountBasis) -> tuple[str, str]:
+    """Column and word of `[covariates]` for the covariate that an amount of this basis needs."""
+    return ("WT", "weight") if basis is AmountBasis.BODY_WEIGHT else ("BSA", "surface")
+
+
+def _drug(record: Record, layout: Layout, columns: Columns, report: RowReport) -> str | None:
+    drug = record.words.get("DRUG")
+    if drug is None and "DRUG" not in columns.names and len(layout.drugs) == 1:
+        return layout.drugs[0]
+    if drug is None:
+        hint = f"write one of {', '.join(layout.drugs)} in a column DRUG"
+        report.add(record.line, "E_MISSING_VALUE", "DRUG", "is missing in the row of a dose", hint)
+    elif drug not in layout.drugs:
+        hint = closest_hint(drug, layout.drugs)
+        report.add(record.line, "E_UNKNOWN_DRUG", "DRUG", f"'{drug}' is not a drug of this analysis", hint)
+        return None
+    return drug
+
+
+def _route(record: Record, drug: str | None, layout: Layout, report: RowReport) -> Route | None:
+    routes = tuple(str(route) for route in Route)
+    text = record.words.get("ROUTE")
+    if text is not None and text not in routes:
+        report.add(record.line, "E_ROUTE", "ROUTE", f"'{text}' is not a route", closest_hint(text, routes))
+        return None
+    if text is not None:
+        return Route(text)
+    usual = USUAL_ROUTES.get((drug or "", layout.setting))
+    if usual is None and drug is not None:
+        message = f"is missing, and {drug} has no usual route in the setting '{layout.setting}'"
+        report.add(record.line, "E_ROUTE", "ROUTE", message, f"write one of {', '.join(routes)}")
+    return usual
+
+
+def _duration(record: Record, amount: float, columns: Columns, report: RowReport) -> int:
+    """Minutes of infusion, from DUR or from RATE; 0 for a bolus or after a finding."""
+    rate, length = record.numbers.get("RATE", 0.0), record.numbers.get("DUR", 0.0)
+    if rate in _MODELED_RATES:
+        report.refuse(record.line, "RATE", f"a rate or duration that is modeled (RATE = {rate:g})", "write the rate")
+        return 0
+    for name, value in (("RATE", rate), ("DUR", length)):
+        if value < 0.0:
+            report.add(record.line, "E_EVENT", name, f"{value:g} is negative", "write 0 for a dose without infusion")
+            return 0
+    by_length = length * columns.duration_min
+    by_rate = amount / (rate * columns.rate_per_min) if rate else by_length
+    if length and not math.isclose(by_rate, by_length, rel_tol=_RATE_TOLERANCE):
+        message = f"is {by_length:g} min, but AMT / RATE is {by_rate:g} min"
+        report.add(record.line, "E_EVENT", "DUR", message, "correct one of the two")
+        return 0
+    name, minutes = ("DUR", by_length) if length else ("RATE", by_rate)
+    return report.whole_minutes(record.line, name, minutes) or 0
+
+
+def _repeats(record: Record, columns: Columns, report: RowReport) -> tuple[int, int]:
+    """Number of further doses and the minutes between them."""
+    repeats, interval = record.numbers.get("ADDL", 0.0), record.numbers.get("II", 0.0)
+    if repeats < 0.0 or repeats != int(repeats) or repeats > _LARGEST_ADDL:
+        hint = f"write a whole number from 0 to {_LARGEST_ADDL}"
+        report.add(record.line, "E_EVENT", "ADDL", f"{repeats:g} is not a number of further doses", hint)
+    elif repeats and interval <= 0.0:
+        report.add(record.line, "E_EVENT", "ADDL", "needs the time between doses", "write a time above zero in II")
+    elif interval and not repeats:
+        report.add(record.line, "E_EVENT", "II", "is given without ADDL", "write how many further doses in ADDL")
+    elif repeats:
+        return int(repeats), report.whole_minutes(record.line, "II", interval * columns.interval_min) or 0
+    return 0, 0
+
+
+def _milligrams(record: Record, subject: Subject, amount: Amount, layout: Layout, report: RowReport) -> float:
+    mg = milligrams(amount, subject)
+    if math.isnan(mg):
+        column, word = missing_covariate(amount.basis)
+        report.add(
+            record.line,
+            "E_MISSING_COVARIATE",
+            "AMT",
+            f"is in {amount.basis}, and {column} of subject {subject.name} is not known",
+            f"add the column {column}, or write {word} in [covariates] of {layout.where}",
+        )
+    return mg
