@@ -191,9 +191,7 @@ def observed(parameters: dict[str, dict[str, Array]], states: Array) -> dict[str
     living = states[..., CYCLING] + states[..., RESISTANT] + states[..., EARLY]
     dying = states[..., DYING] + states[..., DEAD]
     volume = living + tumor["senescent_size"] * states[..., MATURE] + tumor["dying_size"] * dying
-    return {"tumor_volume": volume} | (
-        {"neutrophils": states[..., CIRCULATING]} if "neutrophils" in parameters else {}
-    )
+    return {"tumor_volume": volume} | ({"neutrophils": states[..., CIRCULATING]} if "neutrophils" in parameters else {})
 
 
 def by_diffrax(scenario: Scenario, *, tolerance: float = 1e-10) -> dict[str, Array]:

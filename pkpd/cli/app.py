@@ -30,7 +30,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def pkpd(
-    version: Annotated[  # noqa: ARG001  # the callback acts on it
+    version: Annotated[  # the callback acts on it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:

@@ -1,7 +1,5 @@
 """`pkpd check`: everything that is wrong with an analysis, at once, without a sample."""
 
-from typing import Annotated
-
 import typer
 
 from pkpd.cli.failures import exit_on_user_error
@@ -10,11 +8,14 @@ from pkpd.cli.options import AnalysisFile, Json, Verbose
 
 
 def check(
-    analysis: Annotated[AnalysisFile, typer.Argument(help="analysis.toml, or the regimen of a NONMEM export.")],
+    analysis: AnalysisFile,
+    *,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Find everything that is wrong in ANALYSIS, its table and its priors; nothing is sampled.
+    """Find everything that is wrong in an analysis.
+
+    Its table and its priors are checked too, and nothing is sampled.
 
     Accepts what `pkpd export --format nonmem` wrote, regimen.toml or regimen.csv, as well.
     """

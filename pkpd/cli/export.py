@@ -13,8 +13,10 @@ from pkpd.cli.options import AllowUnreliable, Verbose
 def export(
     ctx: typer.Context,
     recommendation: Annotated[
-        Path, typer.Argument(help="recommendation.json, or the run folder that holds it.", show_default=False)
+        Path,
+        typer.Argument(metavar="RECOMMENDATION", help="recommendation.json, or its run folder.", show_default=False),
     ],
+    *,
     format: Annotated[str, typer.Option(help="nonmem, calendar or json.", show_default=False)],  # noqa: A002
     which: Annotated[str, typer.Option(metavar="RANK|NAME", help="Rank, or name of a scored schedule.")] = "1",
     weight: Annotated[float | None, typer.Option(min=0.001, help="Body weight in kg, for mg/kg.")] = None,
@@ -23,8 +25,9 @@ def export(
     allow_unreliable: AllowUnreliable = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write one schedule of RECOMMENDATION; one that nothing recommends is refused, and so is one from a failed fit.
+    """Hand over a schedule: NONMEM, calendar or JSON.
 
+    A schedule that nothing recommends is refused, and so is one from a fit that failed its gate.
     For research use only: model output, never a basis for treating anyone.
     """
     with exit_on_user_error(verbose=verbose):

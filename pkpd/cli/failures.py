@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 
 from pkpd.cli.messages import tell, tell_findings
-from pkpd.errors import ExitCode, PkpdError
+from pkpd.errors import ExitCode, Finding, PkpdError
 
 
 @contextmanager
@@ -34,6 +34,12 @@ def exit_on_user_error(*, verbose: bool = False) -> Iterator[None]:
         except KeyboardInterrupt as error:
             tell("interrupted")
             raise typer.Exit(int(ExitCode.INTERRUPTED)) from error
+        except OSError as error:
+            if verbose:
+                tell("".join(traceback.format_exception(error)).rstrip())
+            where = "pkpd" if error.filename is None else str(error.filename)
+            tell_findings([Finding(code="E_FILE", where=where, message=error.strerror or str(error))])
+            raise typer.Exit(int(ExitCode.RUNTIME)) from error
         except Exception as error:
             if verbose:
                 tell("".join(traceback.format_exception(error)).rstrip())

@@ -13,6 +13,7 @@ from pkpd.cli.options import AnalysisFile, Engine, Overwrite, Progress, Progress
 def fit(
     ctx: typer.Context,
     analysis: AnalysisFile,
+    *,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random number.")] = None,
     chains: Annotated[int | None, typer.Option(min=1, help="Number of chains.")] = None,
@@ -20,7 +21,7 @@ def fit(
     tune: Annotated[int | None, typer.Option(min=0, help="Draws of each chain for adaptation, not kept.")] = None,
     target_accept: Annotated[float | None, typer.Option(min=0.5, max=0.999, help="Acceptance to adapt to.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="Sampler.")] = None,
-    cores: Annotated[int | None, typer.Option(min=1, help="Processor cores to use.", show_default="all")] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Chains at once.", show_default="as many as cores")] = None,
     sensitivity: Annotated[bool, typer.Option("--sensitivity", help="Also fit every [[scenario]].")] = False,
     no_observed: Annotated[bool, typer.Option("--no-observed", help="Keep no observation in the run folder.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show plan, sizes and cost; write nothing.")] = False,
@@ -29,14 +30,12 @@ def fit(
     progress: Progress = ProgressMode.AUTO,
     verbose: Verbose = False,
 ) -> None:
-    """Sample the posterior of ANALYSIS; what is not given here stands in its table [fit], or is the default.
+    """Sample the posterior of an analysis.
 
+    An option that is not given here stands in the table [fit] of ANALYSIS, or is the default.
     Exit code 4 says that the draws failed the diagnostics gate: they are kept, and marked unreliable.
     """
     with exit_on_user_error(verbose=verbose):
-        from pkpd.cli.cores import limit_cores
-
-        limit_cores(cores)
         from pkpd.cli.checking import read_checked, with_options
 
         stated = {"seed": seed, "chains": chains, "draws": draws, "tune": tune, "target_accept": target_accept}
@@ -56,6 +55,7 @@ def fit(
             options=ctx.params,
             observed=not no_observed,
             sensitivity=sensitivity,
+            cores=cores,
             overwrite=overwrite,
             progress=progress,
             quiet=quiet,

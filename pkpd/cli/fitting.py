@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pkpd.cache import enable_compilation_cache
+from pkpd.cli.interruption import interruptible
 from pkpd.cli.messages import tell
 from pkpd.cli.options import ProgressMode
 from pkpd.cli.progress import progress_of
@@ -20,7 +23,6 @@ from pkpd.cli.run_folder import POSTERIOR, Entry, recorded, start_run, status_of
 from pkpd.domain.dosing import Amount, Course, Schedule
 from pkpd.domain.study import Analysis, Scenario, Study
 from pkpd.errors import ExitCode
-from pkpd.inference import fit
 from pkpd.posterior import GateCheck, Posterior
 from pkpd.report.fit_figures import coverage, predictive
 
@@ -45,6 +47,8 @@ class FitJob:
         Keep the observations in the run folder.
     sensitivity
         Also fit every scenario of the analysis.
+    cores
+        Chains that run at the same time; None: as many as this process has cores. No result depends on it.
     """
 
     folder: Path
@@ -52,6 +56,7 @@ class FitJob:
     options: Mapping[str, Any]
     observed: bool = True
     sensitivity: bool = False
+    cores: int | None = None
     overwrite: bool = False
     progress: ProgressMode = ProgressMode.AUTO
     quiet: bool = False
@@ -66,13 +71,15 @@ def fit_run(job: FitJob) -> Posterior:
         If the folder is in use or cannot be written to.
     """
     analysis, folder = job.analysis, job.folder
-    enable_compilation_cache()
     start_run(folder, overwrite=job.overwrite)
     entry = Entry(command="pkpd fit", options=job.options, seed=analysis.options.seed, inputs=analysis.inputs)
     with recorded(folder, entry):
+        from pkpd.inference import fit  # slow import: PyMC, and only once the folder is known to be usable
+
+        enable_compilation_cache()
         write_resolved(analysis, folder, observed=job.observed)
-        with entry.timed("fit_s"), progress_of("fit", job.progress, quiet=job.quiet) as update:
-            posterior = fit(analysis, options=analysis.options, progress=update)
+        with entry.timed("fit_s"), progress_of("fit", job.progress, quiet=job.quiet) as update, interruptible():
+            posterior = fit(analysis, options=analysis.options, progress=update, cores=_cores(job))
         if not job.observed:
             posterior = without_observations(posterior)
         posterior = replace(posterior, path=posterior.save(folder / POSTERIOR))
@@ -80,7 +87,7 @@ def fit_run(job: FitJob) -> Posterior:
         for scenario in analysis.scenarios if job.sensitivity else ():
             title = f"scenario {scenario.name}"
             with entry.timed(f"{title}, s"), progress_of(title, job.progress, quiet=job.quiet) as update:
-                repeated = sensitivity_into(folder, analysis, scenario, progress=update)
+                repeated = sensitivity_into(folder, analysis, scenario, progress=update, cores=_cores(job))
             if not repeated.reliable:
                 tell(f"warning: the gate failed in the {title}; its summary says so")
     return posterior
@@ -94,19 +101,24 @@ def without_observations(posterior: Posterior) -> Posterior:
             del tree[group]
     attributes = dict(tree.attrs)
     tree = tree.map_over_datasets(
-        lambda each: each.assign_coords(subject=np.arange(1, each.sizes["subject"] + 1).astype(str))
-        if "subject" in each.coords
-        else each
+        lambda each: (
+            each.assign_coords(subject=np.arange(1, each.sizes["subject"] + 1).astype(str))
+            if "subject" in each.coords
+            else each
+        )
     )
     tree.attrs = attributes
     return Posterior(tree=tree)
 
 
 def sensitivity_into(
-    folder: Path, analysis: Analysis, scenario: Scenario, *, progress: Progress | None = None
+    folder: Path, analysis: Analysis, scenario: Scenario, *, cores: int, progress: Progress | None = None
 ) -> Posterior:
     """Repeat the fit with the doses of a scenario and save its summary in `sensitivity/`."""
-    posterior = fit(with_doses_of(analysis, scenario), options=analysis.options, progress=progress)
+    from pkpd.inference import fit  # slow import
+
+    with interruptible():
+        posterior = fit(with_doses_of(analysis, scenario), options=analysis.options, progress=progress, cores=cores)
     shown = predictive(posterior)
     quantiles = {name: np.quantile(posterior.values(name), _INTERVAL) for name in posterior.typical_names}
     summary = {
@@ -151,6 +163,13 @@ def gate_lines(posterior: Posterior) -> tuple[str, ...]:
 def slug(text: str) -> str:
     """Name of a file or folder for a name in words."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
+
+
+def _cores(job: FitJob) -> int:
+    if job.cores is not None:
+        return job.cores
+    # What this process may use: in a container that is less than what the machine has.
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _gate_line(check: GateCheck) -> str:

@@ -23,6 +23,7 @@ from pkpd.cli.options import (
 def optimize(
     ctx: typer.Context,
     posterior: PosteriorFile,
+    *,
     space: Annotated[str, typer.Option(help="Name of a shipped space, or a file.toml.", show_default=False)],
     draws: Annotated[int, typer.Option(min=2, help="New patients that choose the finalists.")] = 256,
     fresh: Annotated[int, typer.Option(min=2, help="Other patients, that every reported number comes from.")] = 1024,
@@ -37,7 +38,7 @@ def optimize(
     progress: Progress = ProgressMode.AUTO,
     verbose: Verbose = False,
 ) -> None:
-    """Rank the schedules of a space by expected utility under POSTERIOR.
+    """Rank the schedules of a space, with a verdict.
 
     Exit code 5 says that no schedule meets the constraints (the nearest miss is shown), 6 that none is recommended.
     """

@@ -28,7 +28,7 @@ AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS", help="analysis
 PosteriorFile = Annotated[
     Path, typer.Argument(metavar="POSTERIOR", help="posterior.nc, or the run folder that holds it.", show_default=False)
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number; the same seed, the same result.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
 Disease = Annotated[str, typer.Option("--disease", help="Disease of the simulated patients: a name, or a file.toml.")]
 AllowUnreliable = Annotated[
     bool,

@@ -95,5 +95,5 @@ def _records(title: str) -> Update:
     return update
 
 
-def _nothing(done: int, total: int, note: str = "") -> None:  # noqa: ARG001
+def _nothing(done: int, total: int, note: str = "") -> None:
     """No progress at all."""

@@ -12,12 +12,13 @@ from pkpd.cli.options import Verbose
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of `pkpd fit`.", show_default=False)],
+    *,
     out: Annotated[
         Path | None, typer.Option(help="File to write.", show_default="report/report.html of the run")
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Write the report of RUN_DIR: fit, search, regimen, assumptions and sources in one HTML file."""
+    """Write the report of a run as one HTML file."""
     with exit_on_user_error(verbose=verbose):
         from pkpd.report import write_report
 

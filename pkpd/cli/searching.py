@@ -19,7 +19,6 @@ from pkpd.io.schedules import schedules_folder
 from pkpd.io.spaces import read_space
 from pkpd.optimize.recommend import Provenance, recommend
 from pkpd.posterior import Posterior
-from pkpd.simulate import human_patients, trajectories
 
 RECOMMENDATION = "recommendation.json"
 DRAWN_PATIENTS = 200  # of the bands in a report
@@ -73,14 +72,16 @@ def search(job: SearchJob) -> Recommendation:
     posterior = Posterior.open(job.posterior)
     _require_reliable(posterior, job)
     require_writable(job.folder)
-    enable_compilation_cache()
     inputs = {job.posterior.name: sha256(job.posterior), **_space_digest(job.space)}
     entry = Entry(command="pkpd optimize", options=job.options, seed=job.seed, inputs=inputs)
     with recorded(job.posterior.parent, entry):
+        from pkpd.simulate import human_patients, trajectories  # slow import: JAX
+
+        enable_compilation_cache()
         with entry.timed("patients_s"):
-            chosen, fresh, drawn = (
+            chosen, fresh = (
                 human_patients(posterior, count=count, seed=job.seed, disease=job.disease, purpose=purpose)
-                for count, purpose in ((job.draws, "search"), (job.fresh, "fresh"), (DRAWN_PATIENTS, "report"))
+                for count, purpose in ((job.draws, "search"), (job.fresh, "report"))
             )
         provenance = Provenance(
             inputs=inputs,
@@ -92,7 +93,7 @@ def search(job: SearchJob) -> Recommendation:
         _forget_earlier(job)
         write_text(job.folder / RECOMMENDATION, found.to_json())
         with entry.timed("courses_s"), progress_of("courses", job.progress, quiet=job.quiet) as update:
-            schedules = _drawn(found)
+            drawn, schedules = fresh.first(DRAWN_PATIENTS), _drawn(found)
             for done, schedule in enumerate(schedules):
                 update(done, len(schedules), schedule.name)
                 courses = trajectories(drawn, schedule)

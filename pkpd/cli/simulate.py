@@ -13,6 +13,7 @@ from pkpd.cli.options import Disease, PosteriorFile, Seed, Verbose
 def simulate(
     ctx: typer.Context,
     posterior: PosteriorFile,
+    *,
     schedule: Annotated[str, typer.Option(help="Name of a shipped schedule, or a file.toml.", show_default=False)],
     draws: Annotated[int, typer.Option(min=1, help="Number of simulated patients.")] = 256,
     seed: Seed = 0,
@@ -23,7 +24,9 @@ def simulate(
     disease: Disease = "pdac_patient",
     verbose: Verbose = False,
 ) -> None:
-    """Simulate new patients under a schedule, with the uncertainty of POSTERIOR carried over to them.
+    """Simulate new patients under one schedule.
+
+    The uncertainty of POSTERIOR is carried over to them.
 
     Writes SCHEDULE.nc (time, draw): tumor, neutrophils, plasma concentrations, occupancy and inhibition.
     """
@@ -45,7 +48,7 @@ def simulate(
         enable_compilation_cache()
         entry = Entry(command="pkpd simulate", options=ctx.params, seed=seed, inputs={path.name: sha256(path)})
         with recorded(path.parent, entry):
-            patients = human_patients(opened, count=draws, seed=seed, disease=disease, purpose="simulate")
+            patients = human_patients(opened, count=draws, seed=seed, disease=disease, purpose="report")
             courses = trajectories(patients, wanted, every_h=every)
             written = save_courses(courses, wanted, folder, posterior=opened)
         show(str(written))

@@ -1,4 +1,4 @@
-"""Simulated courses as files and as a few numbers: what `pkpd simulate`, `pkpd optimize` and the report's bands share."""
+"""Simulated courses, as files and as a few numbers: what `pkpd simulate` and `pkpd optimize` share."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ class Component:
     parameters
         By field name of the model.
     residuals
-        By endpoint, the prior of the standard deviation of the logarithm of an observation.
+        By endpoint, the standard deviation of the logarithm of an observation; individuals may be measured with unlike errors.
     target
         What a drug binds, such as `cdk46`; empty for what is no drug.
     molar_mass
@@ -210,7 +210,7 @@ class Component:
     setting: str
     model: str
     parameters: Mapping[str, ParameterPrior]
-    residuals: Mapping[str, Prior] = field(default_factory=dict)
+    residuals: Mapping[str, ParameterPrior] = field(default_factory=dict)
     target: str = ""
     molar_mass: float = float("nan")
     sources: Mapping[str, Source] = field(default_factory=dict)

@@ -81,11 +81,23 @@ class Assembly:
         self, values: Mapping[str, Array], doses: Mapping[str, DoseTable], grid: Grid, *, weight_kg: Array
     ) -> dict[str, Exposure]:
         """Exposure to every target; one that no drug reaches gets the exposure to nothing."""
-        found = {
+        reached = {
             drug.target: self._drug_model(name, values, weight_kg).exposure(doses[name], grid)
             for name, drug in self.drugs.items()
         }
-        return {target: found[target] if target in found else absent(grid) for target in (CDK46, EGFR)}
+        return self._with_nothing_else(reached, grid)
+
+    def exposures_of(
+        self, drug: str | None, values: Mapping[str, Array], doses: DoseTable | None, grid: Grid, *, weight_kg: Array
+    ) -> dict[str, Exposure]:
+        """Exposure to every target when only one drug is taken, or none."""
+        if drug is None or doses is None:
+            return self._with_nothing_else({}, grid)
+        own = self._drug_model(drug, values, weight_kg).exposure(doses, grid)
+        return self._with_nothing_else({self.drugs[drug].target: own}, grid)
+
+    def _with_nothing_else(self, reached: Mapping[str, Exposure], grid: Grid) -> dict[str, Exposure]:
+        return {target: reached[target] if target in reached else absent(grid) for target in (CDK46, EGFR)}
 
     def plasma(
         self, drug: str, values: Mapping[str, Array], doses: DoseTable, times_h: Array, *, weight_kg: Array
@@ -99,7 +111,7 @@ class Assembly:
         model = Registry("pkpd.pd_models", AbstractPDModel).get(self.tumor.model)
         fields = self._fields(TUMOR, self.tumor, self._tumor_units(), values)
         law = growth(**{name: fields[name] for name in units_of(growth)})
-        return model(growth=law, **{name: fields[name] for name in units_of(model)})
+        return model(**{"growth": law, **{name: fields[name] for name in units_of(model)}})
 
     def neutrophil_model(self, values: Mapping[str, Array]) -> AbstractPDModel:
         """The neutrophils, from values by full name.
@@ -117,7 +129,7 @@ class Assembly:
     def _drug_model(self, name: str, values: Mapping[str, Array], weight_kg: Array) -> DrugModel:
         drug = self.drugs[name]
         pk = Registry("pkpd.pk_models", AbstractPKModel).get(drug.model)
-        fields = self._fields(name, drug, units_of(pk) | {field: "1" for field in TARGET_FIELDS}, values, weight_kg)
+        fields = self._fields(name, drug, units_of(pk) | dict.fromkeys(TARGET_FIELDS, "1"), values, weight_kg)
         return DrugModel(
             pk=pk(**{field: fields[field] for field in units_of(pk)}),
             target=Target(**{field: fields[field] for field in TARGET_FIELDS}, molar_mass=jnp.asarray(drug.molar_mass)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -64,7 +64,7 @@ class DoseTable(eqx.Module):
     """
 
     time_h: Float[Array, " dose"]
-    amount_mg: Float[Array, " dose *lane"]
+    amount_mg: Float[Array, "dose ..."]
     duration_h: Float[Array, " dose"]
     absorbed: Float[Array, " dose"]
     end_h: float = eqx.field(static=True)
@@ -76,7 +76,7 @@ class AbstractPKModel(_Parameterized):
     """Concentration in plasma from doses."""
 
     @abstractmethod
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time *lane"]) -> Float[Array, "time *lane"]:
+    def concentration(self, doses: DoseTable, times_h: Float[Array, time * lane]) -> Float[Array, time * lane]:
         """Total plasma concentration, mg/L, just before any dose that is given at the same time."""
 
     @abstractmethod
@@ -99,16 +99,22 @@ class AbstractGrowthLaw(_Parameterized):
 class Exposure(eqx.Module):
     """What a pharmacodynamic model may know of one drug; in vitro both are the concentration in the medium."""
 
-    total: Float[Array, "step node *lane"]
+    total: Float[Array, " step node *lane"]
     """Concentration in plasma, mg/L."""
-    free: Float[Array, "step node *lane"]
+    free: Float[Array, " step node *lane"]
     """Unbound concentration at the target, nmol/L."""
     nodes: Quadrature
     """Times of the values, and their weights."""
 
 
 class AbstractPDModel(_Parameterized):
-    """States driven by exposures; never sees a dose."""
+    """States driven by exposures; never sees a dose.
+
+    `targets` names, for each forcing, the target whose exposure it depends on: forcings of one drug's doses can then be
+    computed once and shared by every schedule that gives them.
+    """
+
+    targets: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def forcings(self, exposures: Mapping[str, Exposure], grid: Grid) -> tuple[Forcing, ...]:
@@ -127,5 +133,17 @@ class AbstractPDModel(_Parameterized):
         """Loss rates, per hour, of states that may die within a step; the integrator takes them out exactly."""
 
     @abstractmethod
-    def observe(self, state: State) -> dict[str, Array]:
-        """Observable quantities by name, from states with any leading axes."""
+    def observe(self, state: State, drives: tuple[Array, ...]) -> dict[str, Array]:
+        """Quantities that somebody may want to see, by name."""
+
+
+class AbstractEndpoint(eqx.Module):
+    """How a predicted quantity is observed."""
+
+    @abstractmethod
+    def log_density(self, prediction: Array, value: Array, censored: Array) -> Array:
+        """Log-likelihood of each observation; `censored` marks those of which only an upper limit, `value`, is known."""
+
+    @abstractmethod
+    def draw(self, prediction: Array, deviate: Array) -> Array:
+        """Observation that a standard normal deviate makes of a prediction."""

@@ -35,7 +35,7 @@ class DrugModel(eqx.Module):
 
     def exposure(self, doses: DoseTable, grid: Grid) -> Exposure:
         """Concentrations at the nodes of every step."""
-        nodes = quadrature(grid, self.pk.onset_h())
+        nodes = quadrature(grid, self.pk.onset_h(), doses.time_h)
         flat = jnp.reshape(nodes.times_h, (-1, *nodes.times_h.shape[2:]))
         total = self.pk.concentration(doses, flat)
         total = jnp.reshape(total, (*nodes.times_h.shape[:2], *total.shape[1:]))
@@ -43,9 +43,10 @@ class DrugModel(eqx.Module):
 
 
 def absent(grid: Grid) -> Exposure:
-    """Exposure to a drug that nobody takes."""
+    """Exposure to a drug that nobody takes, on one lane that stands for all."""
     nodes = quadrature(grid, jnp.zeros(()))
-    return Exposure(total=jnp.zeros_like(nodes.times_h), free=jnp.zeros_like(nodes.times_h), nodes=nodes)
+    nothing = jnp.zeros((*nodes.times_h.shape, 1))
+    return Exposure(total=nothing, free=nothing, nodes=nodes)
 
 
 def constant(free_nmol_per_l: Mapping[str, Array], grid: Grid) -> dict[str, Exposure]:

@@ -11,53 +11,68 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from pkpd.dynamics.timeline import Grid
 
 SERIES_BELOW = 0.3
+TINY = 1e-280
 
 
 class Forcing(NamedTuple):
     """A drive within each step: `mean + slope * s`, `s` from -1 at the start to 1 at the end."""
 
-    mean: Float[Array, "step *lane"]
-    slope: Float[Array, "step *lane"]
+    mean: Float[Array, step * lane]
+    slope: Float[Array, step * lane]
 
 
 class Quadrature(NamedTuple):
     """Nodes within every step, and the weights that take values there to a `Forcing`."""
 
-    times_h: Float[Array, "step node *lane"]
-    mean_weights: Float[Array, "step node *lane"]
-    slope_weights: Float[Array, "step node *lane"]
+    times_h: Float[Array, " step node *lane"]
+    mean_weights: Float[Array, " step node *lane"]
+    slope_weights: Float[Array, " step node *lane"]
 
 
-def quadrature(grid: Grid, onset_h: Array) -> Quadrature:
-    """Gauss nodes on both sides of the onset of a dose at the start of the step, crowded after it.
+def quadrature(grid: Grid, onset_h: Array, dose_times_h: Float[Array, " dose"] | None = None) -> Quadrature:
+    """Gauss nodes on both sides of the onset of a dose within the step, crowded after it.
 
-    A drug that is absorbed with a lag has a kink at the lag, and rises steeply, like a power, after it. A third of the nodes lies
-    before the kink; the others are squared, which makes the power smooth. Without a lag all nodes are of the second kind.
+    A drug that is absorbed with a lag has a kink at the lag, and rises steeply, like a power, after it. A third of the
+    nodes lies before the kink; the others are squared, which makes the power smooth. Without a lag, or without an onset
+    in the step, all nodes that count are of the second kind.
+
+    Parameters
+    ----------
+    onset_h
+        Delay between a dose and its first trace, a scalar or `[lane]`.
+    dose_times_h
+        Rising; None where there are no doses.
     """
     lanes = jnp.shape(onset_h)
     lengths = jnp.reshape(jnp.asarray(grid.lengths_h), (-1, 1) + (1,) * len(lanes))
+    starts = jnp.reshape(jnp.asarray(grid.edges_h[:-1]), lengths.shape)
     column = (1, -1) + (1,) * len(lanes)
-    has_onset = isinstance(onset_h, jax.core.Tracer) or bool(np.any(np.asarray(onset_h) > 0.0))
-    before = grid.nodes // 3 if has_onset else 0
+    has_lag = isinstance(onset_h, Tracer) or bool(np.any(np.asarray(onset_h) > 0.0))
+    before = grid.nodes // 3 if has_lag and dose_times_h is not None else 0
     points, weights = (jnp.reshape(x, column) for x in _gauss_legendre(grid.nodes - before))
-    share = jnp.clip(onset_h / lengths, 0.0, 1.0)
+    share = jnp.zeros_like(lengths)
+    if before and dose_times_h is not None:
+        # the last dose that acts before the step ends; an onset before the step starts counts as one at its start
+        last = jnp.searchsorted(dose_times_h, starts + lengths - onset_h, side="left") - 1
+        onset = jnp.where(last >= 0, dose_times_h[jnp.maximum(last, 0)] + onset_h, -jnp.inf)
+        share = jnp.clip((onset - starts) / lengths, 0.0, 1.0)
     at = share + (1.0 - share) * points**2
     weight = (1.0 - share) * 2.0 * points * weights
     if before:
         first_points, first_weights = (jnp.reshape(x, column) for x in _gauss_legendre(before))
         at = jnp.concatenate([share * first_points, at], axis=1)
         weight = jnp.concatenate([share * first_weights, weight], axis=1)
-    starts = jnp.reshape(jnp.asarray(grid.edges_h[:-1]), lengths.shape)
     return Quadrature(starts + lengths * at, weight, 3.0 * weight * (2.0 * at - 1.0))
 
 
-def project(values: Float[Array, "step node *lane"], nodes: Quadrature) -> Forcing:
+def project(values: Float[Array, " step node *lane"], nodes: Quadrature) -> Forcing:
     """Legendre projection of degree one of non-negative values at the nodes."""
     extra = (1,) * (values.ndim - nodes.times_h.ndim)
     mean_weights, slope_weights = (jnp.reshape(w, w.shape + extra) for w in (nodes.mean_weights, nodes.slope_weights))
@@ -74,39 +89,55 @@ def _gauss_legendre(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64
     return 0.5 * (points + 1.0), 0.5 * weights
 
 
-def follow(target: Forcing, rate: Array, grid: Grid) -> Forcing:
-    """Response of `y' = rate (target - y)`, `y(0) = 0`, as a drive of its own; exact for the projected target.
+def follow(values: Float[Array, " step node *lane"], nodes: Quadrature, rate: Array, grid: Grid) -> Forcing:
+    """Response of `y' = rate (value - y)`, `y(0) = 0`, as a drive of its own.
 
-    However fast the rate, nothing is stiff: within a step the response is an exponential plus a line, of which mean and first
-    moment are known. `rate` is per hour, a scalar or `[lane]`.
+    A fast rate is not stiff here, and the shape of the values within a step is not lost: the end, the mean and the first
+    moment of the response are integrals of the values with known kernels. `rate` is per hour, a scalar or `[lane]`.
     """
-    lengths = jnp.reshape(jnp.asarray(grid.lengths_h), (-1,) + (1,) * (target.mean.ndim - 1))
+    extra = (1,) * (values.ndim - nodes.times_h.ndim)
+    times, weights = (jnp.reshape(x, x.shape + extra) for x in (nodes.times_h, nodes.mean_weights))
+    lengths = jnp.reshape(jnp.asarray(grid.lengths_h), (-1,) + (1,) * (values.ndim - 2))
+    ends = jnp.reshape(jnp.asarray(grid.edges_h[1:]), (-1, 1) + (1,) * (values.ndim - 2))
+    weighted = values * weights
+    left = jnp.maximum(ends - times, 0.0)  # until the end of the step
+    share_left = left / lengths[:, None]
+    kept = jnp.exp(-rate * left)
     scaled = rate * lengths
-    decay = jnp.exp(-scaled)
+    # A fast kernel falls between the nodes: its own integral is known, and makes constant values exact at any rate.
+    integral = jnp.sum(weights * kept, axis=1)
+    memory = jnp.sum(weighted * kept, axis=1) * decayed_share(scaled) / jnp.maximum(integral, TINY)
+    arrived = scaled * memory
+    mean_arrived = jnp.sum(weighted, axis=1) - memory
+    moment = 1.0 - 2.0 * share_left + 2.0 * share_left * decayed_share(rate * left)
+    slope_arrived = 3.0 * (jnp.sum(weighted * moment, axis=1) - memory)
+
+    def advance(value: Array, x: tuple[Array, Array]) -> tuple[Array, Array]:
+        decay, gained = x
+        return decay * value + gained, value
+
+    decay = jnp.broadcast_to(jnp.exp(-scaled), arrived.shape)
+    _, start = jax.lax.scan(advance, jnp.zeros(arrived.shape[1:]), (decay, arrived))
+    return Forcing(start * decayed_share(scaled) + mean_arrived, start * _tilt(scaled) + slope_arrived)
+
+
+def decayed_share(scaled: Array) -> Array:
+    """`(1 - exp(-x)) / x`, the mean of a unit decay over a step; 1 at zero, with finite derivatives."""
+    small = scaled < 1e-6
+    return jnp.where(small, 1.0 - 0.5 * scaled, -jnp.expm1(-scaled) / jnp.where(small, 1.0, scaled))
+
+
+def _tilt(scaled: Array) -> Array:
+    """Slope of the line that stands for `exp(-x t)`, `t` from 0 to 1."""
     small = scaled < SERIES_BELOW
     safe = jnp.where(small, 1.0, scaled)
-    average = jnp.where(small, _series(scaled, [1 / 1, -1 / 2, 1 / 6, -1 / 24, 1 / 120, -1 / 720, 1 / 5040]), (1.0 - decay) / safe)
-    missing = jnp.where(
-        small, _series(scaled, [1 / 2, -1 / 6, 1 / 24, -1 / 120, 1 / 720, -1 / 5040, 1 / 40320]), (1.0 - average) / safe
-    )
-    tilt = jnp.where(
+    decay = jnp.exp(-safe)
+    exact = 3.0 * (2.0 * (1.0 - decay) / safe - 1.0 - decay) / safe
+    return jnp.where(
         small,
-        _series(scaled, [-1 / 6, 1 / 12, -1 / 40, 1 / 180, -1 / 1008, 1 / 6720, -1 / 51840]),
-        (2.0 * (1.0 - decay * (1.0 + safe)) / safe**2 - average) / safe,
+        scaled * _series(scaled, [-1 / 2, 1 / 4, -3 / 40, 1 / 60, -1 / 336, 1 / 2240, -1 / 17280, 1 / 151200]),
+        exact,
     )
-    gain = 1.0 - decay
-
-    def advance(value: Array, x: tuple[Array, ...]) -> tuple[Array, Array]:
-        mean, slope, kept, gained, short = x
-        after = kept * value + gained * mean + slope * (1.0 + kept - 2.0 * short)
-        return after, value
-
-    drives = (target.mean, target.slope, *jnp.broadcast_arrays(decay, gain, average))
-    initial = jnp.zeros(jnp.broadcast_shapes(target.mean.shape[1:], drives[2].shape[1:]))
-    _, start = jax.lax.scan(advance, initial, drives)
-    mean = target.mean * (1.0 - average) + start * average + target.slope * (average - 2.0 * missing)
-    slope = target.slope * (1.0 + 6.0 * tilt) + 3.0 * scaled * tilt * (start - target.mean + target.slope)
-    return Forcing(mean, slope)
 
 
 def _series(x: Array, coefficients: list[float]) -> Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractPDModel, State
-from pkpd.dynamics.forcing import Forcing
+from pkpd.dynamics.forcing import Forcing, decayed_share
 
 
 def integrate[T](
@@ -17,23 +17,24 @@ def integrate[T](
     forcings: tuple[Forcing, ...],
     lengths_h: Float[Array, " step"],
     *,
-    keep: Callable[[State], T],
+    keep: Callable[[State, tuple[Array, ...]], T],
     checkpoint: bool = False,
 ) -> T:
-    """Take every step and return `keep(state)` at every edge, the initial one included.
+    """Take every step and return `keep(state, drives)` at every edge, the initial one included.
 
     Parameters
     ----------
     model
         Equations, initial state and the losses that may be fast.
     keep
-        What is stored of each state: a tree of arrays, to which an axis `edge` is prepended.
+        What is stored of each state and the drives at that time: a tree of arrays, to which an axis `edge` is prepended.
     checkpoint
         Recompute a step in reverse mode instead of storing its stages: less memory, and faster on a CPU.
 
     References
     ----------
-    Integrating factor on the fast losses: Lawson JD. SIAM J Numer Anal 1967;4:372, doi:10.1137/0704033.
+    Integrating factor on the fast losses: Lawson JD. SIAM J Numer Anal 1967;4:372, doi:10.1137/0704033; with the gain at the
+    start taken out, which keeps steady states exact: Krogstad S. J Comput Phys 2005;203:72, doi:10.1016/j.jcp.2004.08.006.
     """
 
     def step(state: State, x: tuple[Array, tuple[Forcing, ...]]) -> tuple[State, T]:
@@ -44,31 +45,42 @@ def integrate[T](
         losses = model.fast_losses(state, middle)
         half = 0.5 * length
         kept = {index: jnp.exp(-half * loss) for index, loss in losses.items()}
+        share = {index: half * decayed_share(half * loss) for index, loss in losses.items()}
+        # Gains of the states with a fast loss; the gain at the start is integrated exactly, later ones count relative to it.
+        k1 = tuple(
+            slope + losses[i] * state[i] if i in losses else slope for i, slope in enumerate(model.rate(state, start))
+        )
 
         def gains(at: State, drives: tuple[Array, ...]) -> State:
-            slopes = model.rate(at, drives)
-            return tuple(slope + losses[i] * at[i] if i in losses else slope for i, slope in enumerate(slopes))
+            slopes = enumerate(model.rate(at, drives))
+            return tuple(slope + losses[i] * at[i] - k1[i] if i in losses else slope for i, slope in slopes)
 
         def decayed(values: State) -> State:
             return tuple(value * kept[i] if i in kept else value for i, value in enumerate(values))
 
-        k1 = gains(state, start)
-        k2 = gains(decayed(_shift(state, half, k1)), middle)
-        halfway = decayed(state)
+        def fed(values: State) -> State:
+            return tuple(value + share[i] * k1[i] if i in share else value for i, value in enumerate(values))
+
+        halfway = fed(decayed(state))
+        k2 = gains(
+            tuple(y if i in kept else y + half * k for i, (y, k) in enumerate(zip(halfway, k1, strict=True))), middle
+        )
         k3 = gains(_shift(halfway, half, k2), middle)
-        whole = decayed(halfway)
+        whole = fed(decayed(halfway))
         k4 = gains(_shift(whole, length, decayed(k3)), end)
-        first, inner = decayed(decayed(k1)), decayed(tuple(b + c for b, c in zip(k2, k3, strict=True)))
+        inner = decayed(tuple(b + c for b, c in zip(k2, k3, strict=True)))
         sixth = length / 6.0
         after = tuple(
-            y + sixth * (a + 2.0 * b + d) for y, a, b, d in zip(whole, first, inner, k4, strict=True)
+            y + sixth * ((0.0 if i in kept else a) + 2.0 * b + d)
+            for i, (y, a, b, d) in enumerate(zip(whole, k1, inner, k4, strict=True))
         )
-        return after, keep(after)
+        return after, keep(after, end)
 
     body = jax.checkpoint(step) if checkpoint else step
     initial = model.initial()
     _, stored = jax.lax.scan(body, initial, (jnp.asarray(lengths_h), forcings))
-    return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), keep(initial), stored)
+    at_start = keep(initial, tuple(drive.mean[0] - drive.slope[0] for drive in forcings))
+    return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), at_start, stored)
 
 
 def _shift(state: State, length: Array, slope: State) -> State:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAME_TIME_H = 1e-9
+AFTER_ONSET_H = np.array([0.25, 1.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,25 @@ class Grid:
         return Grid(edges_h=np.append(inner, self.edges_h[-1]), nodes=self.nodes)
 
 
-def build_grid(event_times_h: NDArray[np.float64], *, end_h: float, max_step_h: float, nodes: int = 12) -> Grid:
-    """Grid from 0 to `end_h` through every event, with no step longer than `max_step_h`."""
-    inside = event_times_h[(event_times_h > 0.0) & (event_times_h < end_h)]
+def build_grid(
+    event_times_h: NDArray[np.float64],
+    *,
+    end_h: float,
+    max_step_h: float,
+    nodes: int = 12,
+    onset_times_h: NDArray[np.float64] | None = None,
+) -> Grid:
+    """Grid from 0 to `end_h` through every event, with no step longer than `max_step_h`.
+
+    Parameters
+    ----------
+    onset_times_h
+        First dose of every drug. What it meets changes within minutes, from nothing to nearly all; later doses find the
+        effect of earlier ones. A few short steps after it cost less than short steps throughout.
+    """
+    onsets = np.empty(0) if onset_times_h is None else np.asarray(onset_times_h, dtype=np.float64)
+    wanted = np.concatenate([event_times_h, (onsets[:, None] + AFTER_ONSET_H).ravel()])
+    inside = wanted[(wanted > 0.0) & (wanted < end_h)]
     events = np.unique(np.round(np.concatenate([[0.0], inside, [end_h]]), 9))
     counts = np.maximum(1, np.ceil(np.diff(events) / max_step_h - SAME_TIME_H).astype(int))
     pieces = [
@@ -60,4 +77,3 @@ def build_grid(event_times_h: NDArray[np.float64], *, end_h: float, max_step_h: 
         for start, stop, count in zip(events[:-1], events[1:], counts, strict=True)
     ]
     return Grid(edges_h=np.append(np.concatenate(pieces), end_h), nodes=nodes)
-

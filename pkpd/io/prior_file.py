@@ -15,10 +15,10 @@ from pathlib import Path
 
 from pkpd import units
 from pkpd.domain.evidence import Source
-from pkpd.domain.prior import Component, Level, Prior, PublishedFact
+from pkpd.domain.prior import Component, Level, ParameterPrior, PublishedFact
 from pkpd.io.decode import TomlTable, closest_hint
 from pkpd.io.prior_references import SHARED, Block, follow
-from pkpd.io.prior_tables import Entry, read_entry, read_prior
+from pkpd.io.prior_tables import Entry, read_entry
 from pkpd.registry import Registry
 
 SCHEMA = 1
@@ -187,14 +187,14 @@ def _read_setting(table: TomlTable, header: _Header, setting: str, sources: Mapp
     )
 
 
-def _residuals(table: TomlTable, sources: Mapping[str, Source]) -> dict[str, Prior]:
-    found: dict[str, Prior] = {}
+def _residuals(table: TomlTable, sources: Mapping[str, Source]) -> dict[str, ParameterPrior]:
+    found: dict[str, ParameterPrior] = {}
     for endpoint, inner in table.tables():
-        typical = inner.table("typical")
-        inner.refuse_unknown()
-        prior = None if typical is None else read_prior(typical, sources=sources, like="1")
-        if prior is not None:
-            found[endpoint] = prior
+        entry = read_entry(inner, f"residual.{endpoint}", sources=sources, like="1")
+        if entry is not None and entry.prior is None:
+            inner.report("E_CONFLICT", "typical", "a residual cannot be tied", "write typical = { family = ... }")
+        elif entry is not None and entry.prior is not None:
+            found[endpoint] = entry.prior
     return found
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pkpd.domain.prior import ParameterPrior, Prior, PublishedFact
+from pkpd.domain.prior import ParameterPrior, PublishedFact
 from pkpd.errors import Finding
 from pkpd.io.prior_tables import Entry
 
@@ -26,7 +26,7 @@ class Block:
     model: str = ""
     written: frozenset[str] = frozenset()
     entries: Mapping[str, Entry] = dataclasses.field(default_factory=dict)
-    residuals: Mapping[str, Prior] = dataclasses.field(default_factory=dict)
+    residuals: Mapping[str, ParameterPrior] = dataclasses.field(default_factory=dict)
     published: tuple[PublishedFact, ...] = ()
 
 

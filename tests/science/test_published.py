@@ -100,7 +100,7 @@ def neutrophils_in_people() -> dict[str, Values]:
     exposure = drug.exposure(doses(24.0 * days, np.full(days.size, 125.0)), grid)
     counts = _run(model, {CDK46: exposure}, grid)["neutrophils"]
     sampled = counts[grid.index_of(visits_h)]
-    sd = PEOPLE.per_cohort(toxicity.residuals["neutrophils"])
+    sd = PEOPLE.per_cohort(toxicity.residuals["neutrophils"].typical)
     noise = np.random.default_rng(3).standard_normal(sampled.shape)
     lowest = (sampled * np.exp(sd * noise)).min(axis=0)
     return {
@@ -164,7 +164,7 @@ def _growth_inhibition_by_antibody(disease: str) -> Values:
 
 def _run(model: AbstractPDModel, exposures: Mapping[str, Exposure], grid: Grid) -> dict[str, Values]:
     forcings = model.forcings(exposures, grid)
-    kept = integrate(model.rate, model.initial(), forcings, jnp.asarray(grid.lengths_h), keep=model.observe)
+    kept = integrate(model, forcings, jnp.asarray(grid.lengths_h), keep=model.observe)
     return {name: np.asarray(value) for name, value in kept.items()}
 
 
@@ -187,7 +187,7 @@ def interval(component: Component, fact: PublishedFact) -> Values:
         return np.array([values, values])
     cohorts = MICE if component.setting == "mouse" else PEOPLE
     if fact.level is Level.PATIENT:
-        sd = cohorts.per_cohort(component.residuals["concentration"])
+        sd = cohorts.per_cohort(component.residuals["concentration"].typical)
         return np.quantile(values * np.exp(sd * cohorts.noise()), [0.05, 0.95])
     median = (component.name, fact.statistic) == MEDIAN_HALF_LIFE
     summary = np.median if median else SUMMARIES.get(fact.statistic, np.mean)

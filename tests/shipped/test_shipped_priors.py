@@ -25,13 +25,12 @@ TUMORS = [("pdac_xenograft", "mouse"), ("colorectal_pdx", "mouse"), ("pdac_patie
 
 
 def _priors(component):
-    for parameter in component.parameters.values():
+    for parameter in (*component.parameters.values(), *component.residuals.values()):
         yield parameter.typical
         if parameter.between is not None:
             yield parameter.between.sd
         if parameter.shift is not None:
             yield parameter.shift
-    yield from component.residuals.values()
 
 
 def test_each_kind_of_prior_is_shipped():

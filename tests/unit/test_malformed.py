@@ -26,13 +26,13 @@ class Case:
     table: str | bytes | None = TABLE
 
 
-def in_table(name: str, old: str, new: str, code: str, where: str, message: str) -> Case:  # noqa: PLR0917
+def in_table(name: str, old: str, new: str, code: str, where: str, message: str) -> Case:
     assert old in TABLE
     table = TABLE.replace(old, new, 1)
     return Case(name=name, code=code, where=where, message=message, table=table)
 
 
-def in_analysis(name: str, old: str, new: str, code: str, where: str, message: str) -> Case:  # noqa: PLR0917
+def in_analysis(name: str, old: str, new: str, code: str, where: str, message: str) -> Case:
     assert old in ANALYSIS
     analysis = ANALYSIS.replace(old, new, 1)
     return Case(name=name, code=code, where=where, message=message, analysis=analysis)

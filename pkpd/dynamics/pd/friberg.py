@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -24,6 +25,8 @@ class Friberg(AbstractPDModel):
     Friberg LE et al. J Clin Oncol 2002;20:4713, doi:10.1200/JCO.2002.02.140. Emax form for palbociclib: Courlet P et al.
     Pharmaceutics 2022;14:1317, doi:10.3390/pharmaceutics14071317.
     """
+
+    targets: ClassVar[tuple[str, ...]] = (CDK46,)
 
     baseline: Lanes = parameter("1e9/L")
     mean_transit_time: Lanes = parameter("h")
@@ -59,6 +62,6 @@ class Friberg(AbstractPDModel):
         """None: transit takes days."""
         return {}
 
-    def observe(self, state: State) -> dict[str, Array]:
+    def observe(self, state: State, drives: tuple[Array, ...]) -> dict[str, Array]:
         """Circulating neutrophils, 1e9/L."""
         return {"neutrophils": state[4]}

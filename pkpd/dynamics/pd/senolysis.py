@@ -23,6 +23,7 @@ Nothing here makes one order of the drugs win: with hoff = hon and omega = 0 the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -34,11 +35,13 @@ from pkpd.dynamics.forcing import Forcing, follow, project
 from pkpd.dynamics.timeline import Grid
 
 CDK46, EGFR = "cdk46", "egfr"
-LIGAND, MATURE = 1, 5
+LIGAND, MATURE, DYING, DEAD = 1, 5, 6, 7
 
 
 class Senolysis(AbstractPDModel):
     """The model of the module's docstring; `growth` is any growth law."""
+
+    targets: ClassVar[tuple[str, ...]] = (CDK46, EGFR)
 
     growth: AbstractGrowthLaw = eqx.field()
     initial_volume: Lanes = parameter("mm^3")
@@ -74,7 +77,7 @@ class Senolysis(AbstractPDModel):
         floor = 1e-9 * self.half_activation
         target = jax.nn.sigmoid(self.hill * jnp.log(jnp.maximum(inhibitor.free, floor) / self.half_activation))
         unblocked = 1.0 / (1.0 + antibody.free / self.receptor_half_block)
-        active = follow(project(target, inhibitor.nodes), self.activation_rate, grid)
+        active = follow(target, inhibitor.nodes, self.activation_rate, grid)
         return active, project(unblocked, antibody.nodes)
 
     def initial(self) -> State:
@@ -125,18 +128,26 @@ class Senolysis(AbstractPDModel):
         )
 
     def fast_losses(self, state: State, drives: tuple[Array, ...]) -> dict[int, Array]:
-        """Death of mature senescent cells: with EGFR blocked it may be the fastest process by far."""
-        return {MATURE: self.hazard(self.signal(state[LIGAND], drives[1]))}
+        """Death of mature senescent cells, with EGFR blocked the fastest process by far, and clearance of dying ones."""
+        clearance = self.death_clearance_rate
+        return {MATURE: self.hazard(self.signal(state[LIGAND], drives[1])), DYING: clearance, DEAD: clearance}
 
-    def observe(self, state: State) -> dict[str, Array]:
-        """Tumor volume, senescent volume (mm^3), and EGFR ligand."""
+    def observe(self, state: State, drives: tuple[Array, ...]) -> dict[str, Array]:
+        """Volumes (mm^3), activation, ligand and signal (1), and senolysis: death beyond that under full signal (mm^3/h)."""
         _, ligand, cycling, resistant, early, mature, dying, dead = state
+        signal = self.signal(ligand, drives[1])
         return {
             "tumor_volume": self._volume(cycling, resistant, early, mature, dying, dead),
             "senescent_volume": mature,
             "living_volume": cycling + resistant + early + mature,
+            "rb_activation": drives[0],
             "ligand": ligand,
+            "egfr_signal": signal,
+            "unblocked_receptors": drives[1],
+            "senolysis": (self.hazard(signal) - self.hazard_protected) * mature,
         }
 
-    def _volume(self, cycling: Array, resistant: Array, early: Array, mature: Array, dying: Array, dead: Array) -> Array:
+    def _volume(
+        self, cycling: Array, resistant: Array, early: Array, mature: Array, dying: Array, dead: Array
+    ) -> Array:
         return cycling + resistant + early + self.senescent_size * mature + self.dying_size * (dying + dead)

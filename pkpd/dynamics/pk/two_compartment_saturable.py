@@ -43,7 +43,7 @@ class TwoCompartmentSaturable(AbstractPKModel):
     max_elimination_rate: Lanes = parameter("mg/h")
     half_saturation: Lanes = parameter("mg/L")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time *lane"]) -> Float[Array, "time *lane"]:
+    def concentration(self, doses: DoseTable, times_h: Float[Array, time * lane]) -> Float[Array, time * lane]:
         """Total plasma concentration, mg/L, up to `doses.end_h`; between steps by cubic Hermite interpolation."""
         lanes = jnp.broadcast_shapes(jnp.shape(self.clearance), doses.amount_mg.shape[1:])
         amounts = jnp.broadcast_to(doses.amount_mg, (doses.amount_mg.shape[0], *lanes))
@@ -59,12 +59,16 @@ class TwoCompartmentSaturable(AbstractPKModel):
         inputs = jnp.tensordot(running.astype(amounts.dtype), speed, axes=1)
         first_step = jnp.searchsorted(edges, doses.time_h, side="right") - 1
         in_range = (~infused) & (doses.time_h < last_h)
-        bolus = jnp.zeros_like(inputs).at[first_step].add(
-            amounts * jnp.reshape(in_range, (-1,) + (1,) * len(lanes)), mode="drop"
+        bolus = (
+            jnp.zeros_like(inputs)
+            .at[first_step]
+            .add(amounts * jnp.reshape(in_range, (-1,) + (1,) * len(lanes)), mode="drop")
         )
         start = jnp.zeros(lanes)
 
-        def step(state: tuple[Array, Array], x: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
+        def step(
+            state: tuple[Array, Array], x: tuple[Array, Array, Array]
+        ) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
             length, speed_in, bolus_in = x
             state = (state[0] + bolus_in, state[1])
             left = self._rate(*state, speed_in)[0]

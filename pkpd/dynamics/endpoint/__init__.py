@@ -1,0 +1,1 @@
+"""What is observed, with which error."""

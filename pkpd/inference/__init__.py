@@ -1,0 +1,5 @@
+"""Bayesian inference; the only package that imports PyMC."""
+
+from pkpd.inference.fit import describe, fit
+
+__all__ = ["describe", "fit"]

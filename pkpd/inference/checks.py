@@ -1,0 +1,68 @@
+"""The gate: may these draws be trusted?"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+RHAT_LIMIT = 1.01
+ESS_LIMIT = 400.0
+BFMI_LIMIT = 0.3
+PARETO_LIMIT = 0.7
+# Functions of other variables, one per subject: they converge when what they are made of does.
+DERIVED = ".subject"
+
+
+def gate(tree: xr.DataTree) -> xr.DataTree:
+    """The tree with the attribute `gate`: every check with its value, its limit and what set it.
+
+    Pareto k judges leave-one-out comparison, not the draws: it is printed and does not decide.
+    """
+    posterior = tree["posterior"].to_dataset()
+    sampled = posterior[[name for name in posterior.data_vars if not str(name).endswith(DERIVED)]]
+    stats = tree["sample_stats"].to_dataset()
+    with warnings.catch_warnings():
+        # ArviZ warns of what the gate states with a number.
+        warnings.simplefilter("ignore")
+        rhat, bulk, tail = az.rhat(sampled), az.ess(sampled, method="bulk"), az.ess(sampled, method="tail")
+        bfmi = float(np.min(np.asarray(az.bfmi(tree)["energy"])))
+        pareto = np.asarray(az.loo(tree, pointwise=True).pareto_k)  # type: ignore[union-attr]
+    checks = [
+        _check("R-hat", *_extreme(rhat, _largest), RHAT_LIMIT, below=True),
+        _check("bulk effective sample size", *_extreme(bulk, _smallest), ESS_LIMIT, below=False),
+        _check("tail effective sample size", *_extreme(tail, _smallest), ESS_LIMIT, below=False),
+        _check("divergences", float(stats["diverging"].sum()), "", 0.0, below=True),
+        _check("E-BFMI", bfmi, "", BFMI_LIMIT, below=False),
+    ]
+    passed = all(check["passed"] for check in checks)
+    worst = int(np.nanargmax(pareto))
+    checks.append(
+        _check("Pareto k (comparison only)", float(pareto[worst]), f"observation {worst}", PARETO_LIMIT, below=True)
+    )
+    return tree.assign_attrs(gate=json.dumps({"passed": passed, "checks": checks}))
+
+
+def _extreme(values: xr.Dataset, reduce: Callable[[NDArray[np.float64]], float]) -> tuple[float, str]:
+    """Extreme value over all variables, and the variable that has it."""
+    each = {str(name): float(reduce(values[name].values)) for name in values.data_vars}
+    target = float(reduce(np.asarray(list(each.values()))))
+    return target, next((name for name, value in each.items() if value == target), "")
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    return float(np.nanmax(values))
+
+
+def _smallest(values: NDArray[np.float64]) -> float:
+    return float(np.nanmin(values))
+
+
+def _check(name: str, value: float, worst: str, limit: float, *, below: bool) -> dict[str, object]:
+    passed = value <= limit if below else value >= limit
+    return {"name": name, "value": value, "limit": limit, "passed": bool(passed), "worst": worst}

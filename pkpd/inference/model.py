@@ -1,0 +1,215 @@
+"""Study, priors and models to a PyMC model; the one seam between PyMC and JAX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from jaxtyping import Array
+from numpy.typing import NDArray
+
+from pkpd.domain.prior import Between, Family, ParameterPrior, Prior, Scale
+from pkpd.domain.study import Analysis
+from pkpd.dynamics.accuracy import ChosenGrid, choose_grid
+from pkpd.dynamics.assembly import TUMOR, Assembly
+from pkpd.dynamics.timeline import Grid
+from pkpd.errors import Finding, SpecError
+from pkpd.simulate.design import Design, design_of, predict_volumes
+from pkpd.simulate.draws import individual_prior_draws
+from pkpd.simulate.models import read_assembly
+
+ENDPOINT = "tumor_volume"
+PILOT_DRAWS, PILOT_SEED = 32, 20251225
+# Effects set in during the first days and change slowly later: short steps early save short steps throughout.
+EARLY_EDGES_H = np.arange(0.0, 240.0, 6.0)
+LADDER = ((24.0, 16), (12.0, 16), (12.0, 24), (8.0, 16), (6.0, 24), (4.0, 24), (3.0, 24), (2.0, 24), (1.0, 24))
+SMALLEST_VOLUME = 1e-3
+# What each animal's own data fix better than the population does. Their individual values are sampled around the typical value
+# directly ("centered"); every other spread is sampled as standard normal deviates. See docs/decisions/003-parameterization.md.
+CENTERED = frozenset({f"{TUMOR}.growth_rate", f"{TUMOR}.initial_volume"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitModel:
+    """A PyMC model and what it was built from.
+
+    Attributes
+    ----------
+    grid
+        Steps of the integrator and their verified error.
+    """
+
+    model: pm.Model
+    assembly: Assembly
+    design: Design
+    grid: ChosenGrid
+    priors: dict[str, ParameterPrior]
+
+
+def build_model(analysis: Analysis, *, tolerance: float = 1e-4) -> FitModel:
+    """PyMC model of an analysis.
+
+    Raises
+    ------
+    SpecError
+        If an endpoint is observed that no model predicts, or a prior is missing.
+    """
+    assembly = read_assembly(
+        setting=analysis.study.setting,
+        drugs=analysis.drugs,
+        disease=analysis.disease,
+        combination=analysis.combination,
+        growth=analysis.growth,
+        overrides=analysis.overrides,
+        sources=analysis.sources,
+    )
+    _refuse_other_endpoints(analysis)
+    priors = assembly.parameters
+    individual = any(priors[name].between is not None for name in assembly.on_exposure_lanes)
+    design = design_of(analysis.study, analysis.drugs, individual_exposure=individual)
+    grid = verified_grid(assembly, design, tolerance=tolerance)
+    data = analysis.study.data
+    coords = {
+        "subject": list(analysis.study.subjects),
+        "obs_id": np.arange(data.sizes["obs_id"]),
+    }
+    with pm.Model(coords=coords) as model:
+        values = {
+            name: value for name, prior in priors.items() for value in [_declare(name, prior)] if value is not None
+        }
+        values |= {name: values[_tied_name(name, prior)] for name, prior in priors.items() if prior.tied_to}
+        location = _log_volumes(assembly, design, grid, values)
+        _observe(analysis, assembly, location)
+    return FitModel(model=model, assembly=assembly, design=design, grid=grid, priors=priors)
+
+
+def verified_grid(assembly: Assembly, design: Design, *, tolerance: float) -> ChosenGrid:
+    """Steps that meet the tolerance on prior draws of one animal per group."""
+    draws = individual_prior_draws(assembly.parameters, count=PILOT_DRAWS, seed=PILOT_SEED)
+    pilot = design.pilot(PILOT_DRAWS)
+    values = {name: jnp.asarray(np.tile(draw, design.groups)) for name, draw in draws.items()}
+    times_h = np.unique(pilot.times_h)
+
+    def simulate(grid: Grid) -> Array:
+        at = grid.index_of(times_h)
+        return jax.jit(lambda v: predict_volumes(assembly, pilot, v, grid, checkpoint=False)[at])(values)
+
+    return choose_grid(
+        simulate,
+        event_times_h=np.union1d(design.event_times_h, EARLY_EDGES_H[design.end_h > EARLY_EDGES_H]),
+        end_h=design.end_h,
+        tolerance=tolerance,
+        ladder=LADDER,
+        outputs=[f"tumor volume at {time:g} h" for time in times_h],
+    )
+
+
+def _refuse_other_endpoints(analysis: Analysis) -> None:
+    others = sorted({str(name) for name in analysis.study.data["endpoint"].values} - {ENDPOINT})
+    if others:
+        raise SpecError(
+            Finding(
+                code="E_ENDPOINT_NOT_FITTED",
+                where=analysis.name,
+                message=f"the endpoint {', '.join(others)} can be simulated but not fitted yet",
+                hint="leave its rows out of the table, or set MDV = 1 for them",
+            )
+        )
+
+
+def _tied_name(name: str, prior: ParameterPrior) -> str:
+    return f"{name.partition('.')[0]}.{prior.tied_to}"
+
+
+def _declare(name: str, prior: ParameterPrior) -> pt.TensorVariable | None:
+    """Random variables of one parameter; its value is a scalar, or one per subject. None where it is tied."""
+    if prior.tied_to:
+        return None
+    typical = pt.as_tensor(prior.typical.location) if prior.typical.is_fixed else declare_prior(name, prior.typical)
+    if prior.between is None:
+        return typical
+    spread = declare_prior(f"{name}.between", prior.between.sd)
+    if name in CENTERED:
+        moved = pm.Normal(f"{name}.centered", _forward(prior.between, typical), spread, dims="subject")
+        pm.Deterministic(f"{name}.eta", (moved - _forward(prior.between, typical)) / spread, dims="subject")
+        value = _backward(prior.between, moved)
+    else:
+        deviate = pm.Normal(f"{name}.eta", 0.0, 1.0, dims="subject")
+        value = _backward(prior.between, _forward(prior.between, typical) + spread * deviate)
+    return pm.Deterministic(f"{name}.subject", value, dims="subject")
+
+
+def declare_prior(name: str, prior: Prior) -> pt.TensorVariable:
+    """One random variable in the unit of its prior; log-normal and logit-normal ones through a standard normal deviate."""
+    match prior.family:
+        case Family.LOGNORMAL:
+            return pm.Deterministic(name, prior.location * pt.exp(prior.scale * pm.Normal(f"{name}.deviate")))
+        case Family.LOGITNORMAL:
+            center = float(np.log(prior.location / (1.0 - prior.location)))
+            return pm.Deterministic(name, pm.math.invlogit(center + prior.scale * pm.Normal(f"{name}.deviate")))
+        case Family.NORMAL:
+            return pm.Deterministic(name, prior.location + prior.scale * pm.Normal(f"{name}.deviate"))
+        case Family.BETA:
+            return pm.Beta(name, prior.location, prior.scale)
+        case Family.HALFNORMAL:
+            return pm.HalfNormal(name, prior.scale)
+        case Family.FIXED:
+            return pm.Deterministic(name, pt.as_tensor(prior.location))
+
+
+def _forward(between: Between, value: pt.TensorVariable) -> pt.TensorVariable:
+    match between.scale:
+        case Scale.LOG:
+            return pt.log(value)
+        case Scale.LOGIT:
+            return pm.math.logit(value)
+        case Scale.LINEAR:
+            return value
+
+
+def _backward(between: Between, value: pt.TensorVariable) -> pt.TensorVariable:
+    match between.scale:
+        case Scale.LOG:
+            return pt.exp(value)
+        case Scale.LOGIT:
+            return pm.math.invlogit(value)
+        case Scale.LINEAR:
+            return value
+
+
+def _log_volumes(
+    assembly: Assembly, design: Design, grid: ChosenGrid, values: dict[str, pt.TensorVariable]
+) -> pt.TensorVariable:
+    """Logarithm of the predicted volume of every observation."""
+    names = [name for name in values if not isinstance(values[name], pt.TensorConstant)]
+    fixed = {name: jnp.asarray(values[name].data) for name in values if name not in names}
+    at: NDArray[np.int64] = grid.grid.index_of(design.times_h)
+
+    def log_volumes(*arrays: Array) -> Array:
+        volumes = predict_volumes(assembly, design, fixed | dict(zip(names, arrays, strict=True)), grid.grid)
+        return jnp.log(jnp.maximum(volumes[at, design.subject_of], SMALLEST_VOLUME))
+
+    return pytensor.wrap_jax(log_volumes)(*(values[name] for name in names))
+
+
+def _observe(analysis: Analysis, assembly: Assembly, location: pt.TensorVariable) -> None:
+    """Log-normal residual, with an error of its own for each subject; below the limit only the probability counts (M3)."""
+    data = analysis.study.data
+    residual = _declare(f"{ENDPOINT}.residual", assembly.tumor.residuals[ENDPOINT])
+    if assembly.tumor.residuals[ENDPOINT].between is not None:
+        residual = residual[np.asarray(data["obs_subject"].values)]
+    limit = np.asarray(data["lower_limit"].values, dtype=np.float64)
+    lower = np.where(np.isfinite(limit), np.log(np.where(np.isfinite(limit), limit, 1.0)), -np.inf)
+    pm.Censored(
+        f"log_{ENDPOINT}",
+        pm.Normal.dist(location, residual),
+        lower=lower,
+        upper=None,
+        observed=np.log(np.asarray(data["value"].values, dtype=np.float64)),
+        dims="obs_id",
+    )
