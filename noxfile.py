@@ -63,3 +63,22 @@ def wheel(session: nox.Session) -> None:
         shutil.copytree(ROOT / "tests" / "shipped", work / "shipped", ignore=shutil.ignore_patterns("__pycache__"))
         with session.chdir(work / "shipped"):
             session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "--color=no", ".")
+
+
+@nox.session(python=PYTHON)
+def reports(session: nox.Session) -> None:
+    """Rebuild every case study under reports/; its folder `out` is not committed, its README quotes it."""
+    install(session)
+    for study in sorted((ROOT / "reports").glob("*/analysis.toml")):
+        run = study.parent / "out"
+        session.run("pkpd", "fit", str(study), "--out", str(run), "--overwrite", "--sensitivity", "--progress", "plain")
+        # 6 says that schedules cannot be told apart or that none is recommended: a result, not a failure.
+        session.run("pkpd", "optimize", str(run / "posterior.nc"), "--space", "lead-in-84d", success_codes=[0, 6])
+        session.run("pkpd", "report", str(run))
+
+
+@nox.session(python=PYTHON)
+def bench(session: nox.Session) -> None:
+    """Time the schedule search: 5,000 schedules x 256 draws x 84 days, compilation included."""
+    install(session)
+    session.run("python", "tests/benchmarks/schedule_search.py")

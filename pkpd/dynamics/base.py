@@ -76,7 +76,7 @@ class AbstractPKModel(_Parameterized):
     """Concentration in plasma from doses."""
 
     @abstractmethod
-    def concentration(self, doses: DoseTable, times_h: Float[Array, time * lane]) -> Float[Array, time * lane]:
+    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L, just before any dose that is given at the same time."""
 
     @abstractmethod

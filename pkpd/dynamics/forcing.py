@@ -24,8 +24,8 @@ TINY = 1e-280
 class Forcing(NamedTuple):
     """A drive within each step: `mean + slope * s`, `s` from -1 at the start to 1 at the end."""
 
-    mean: Float[Array, step * lane]
-    slope: Float[Array, step * lane]
+    mean: Float[Array, "step ..."]
+    slope: Float[Array, "step ..."]
 
 
 class Quadrature(NamedTuple):

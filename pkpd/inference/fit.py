@@ -43,7 +43,7 @@ def fit(
     tell(0, total, "building the model")
     fitted = build_model(analysis)
     tell(0, total, f"compiling, {fitted.grid.grid.lengths_h.size} steps of at most {fitted.grid.max_step_h:g} h")
-    draws = sample(fitted, options, progress=tell, cores=cores)
+    draws = sample(analysis, fitted, options, progress=tell, cores=cores)
     tell(total, total, "predictive draws and checks")
     tree = assemble(analysis, fitted, draws, options)
     return Posterior(tree=gate(tree))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from jaxtyping import Array
 from numpy.typing import NDArray
+from pytensor.link.jax.ops import wrap_jax
 
 from pkpd.domain.prior import Between, Family, ParameterPrior, Prior, Scale
 from pkpd.domain.study import Analysis
@@ -34,6 +35,10 @@ SMALLEST_VOLUME = 1e-3
 CENTERED = frozenset({f"{TUMOR}.growth_rate", f"{TUMOR}.initial_volume"})
 
 
+# A symbolic variable of PyTensor, whose annotations know no tensors that PyMC makes.
+type Symbol = Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitModel:
     """A PyMC model and what it was built from.
@@ -51,8 +56,8 @@ class FitModel:
     priors: dict[str, ParameterPrior]
 
 
-def build_model(analysis: Analysis, *, tolerance: float = 1e-4) -> FitModel:
-    """PyMC model of an analysis.
+def build_model(analysis: Analysis, *, tolerance: float = 1e-4, grid: ChosenGrid | None = None) -> FitModel:
+    """PyMC model of an analysis; a grid that was verified before is taken as it is.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def build_model(analysis: Analysis, *, tolerance: float = 1e-4) -> FitModel:
     priors = assembly.parameters
     individual = any(priors[name].between is not None for name in assembly.on_exposure_lanes)
     design = design_of(analysis.study, analysis.drugs, individual_exposure=individual)
-    grid = verified_grid(assembly, design, tolerance=tolerance)
+    grid = verified_grid(assembly, design, tolerance=tolerance) if grid is None else grid
     data = analysis.study.data
     coords = {
         "subject": list(analysis.study.subjects),
@@ -82,7 +87,6 @@ def build_model(analysis: Analysis, *, tolerance: float = 1e-4) -> FitModel:
         values = {
             name: value for name, prior in priors.items() for value in [_declare(name, prior)] if value is not None
         }
-        values |= {name: values[_tied_name(name, prior)] for name, prior in priors.items() if prior.tied_to}
         location = _log_volumes(assembly, design, grid, values)
         _observe(analysis, assembly, location)
     return FitModel(model=model, assembly=assembly, design=design, grid=grid, priors=priors)
@@ -122,38 +126,47 @@ def _refuse_other_endpoints(analysis: Analysis) -> None:
         )
 
 
+def constants(assembly: Assembly) -> dict[str, Array]:
+    """Parameters that are taken as known."""
+    return {
+        name: jnp.asarray(parameter.typical.location)
+        for name, parameter in assembly.parameters.items()
+        if parameter.typical.is_fixed and parameter.between is None and not parameter.tied_to
+    }
+
+
 def _tied_name(name: str, prior: ParameterPrior) -> str:
     return f"{name.partition('.')[0]}.{prior.tied_to}"
 
 
-def _declare(name: str, prior: ParameterPrior) -> pt.TensorVariable | None:
+def _declare(name: str, prior: ParameterPrior) -> Symbol | None:
     """Random variables of one parameter; its value is a scalar, or one per subject. None where it is tied."""
     if prior.tied_to:
         return None
     typical = pt.as_tensor(prior.typical.location) if prior.typical.is_fixed else declare_prior(name, prior.typical)
     if prior.between is None:
         return typical
-    spread = declare_prior(f"{name}.between", prior.between.sd)
+    spread: Symbol = declare_prior(f"{name}.between", prior.between.sd)
     if name in CENTERED:
         moved = pm.Normal(f"{name}.centered", _forward(prior.between, typical), spread, dims="subject")
         pm.Deterministic(f"{name}.eta", (moved - _forward(prior.between, typical)) / spread, dims="subject")
         value = _backward(prior.between, moved)
     else:
-        deviate = pm.Normal(f"{name}.eta", 0.0, 1.0, dims="subject")
+        deviate: Symbol = pm.Normal(f"{name}.eta", 0.0, 1.0, dims="subject")
         value = _backward(prior.between, _forward(prior.between, typical) + spread * deviate)
     return pm.Deterministic(f"{name}.subject", value, dims="subject")
 
 
-def declare_prior(name: str, prior: Prior) -> pt.TensorVariable:
+def declare_prior(name: str, prior: Prior) -> Symbol:
     """One random variable in the unit of its prior; log-normal and logit-normal ones through a standard normal deviate."""
     match prior.family:
         case Family.LOGNORMAL:
-            return pm.Deterministic(name, prior.location * pt.exp(prior.scale * pm.Normal(f"{name}.deviate")))
+            return pm.Deterministic(name, prior.location * pt.exp(prior.scale * _standard_normal(f"{name}.deviate")))
         case Family.LOGITNORMAL:
             center = float(np.log(prior.location / (1.0 - prior.location)))
-            return pm.Deterministic(name, pm.math.invlogit(center + prior.scale * pm.Normal(f"{name}.deviate")))
+            return pm.Deterministic(name, pm.math.invlogit(center + prior.scale * _standard_normal(f"{name}.deviate")))
         case Family.NORMAL:
-            return pm.Deterministic(name, prior.location + prior.scale * pm.Normal(f"{name}.deviate"))
+            return pm.Deterministic(name, prior.location + prior.scale * _standard_normal(f"{name}.deviate"))
         case Family.BETA:
             return pm.Beta(name, prior.location, prior.scale)
         case Family.HALFNORMAL:
@@ -162,7 +175,11 @@ def declare_prior(name: str, prior: Prior) -> pt.TensorVariable:
             return pm.Deterministic(name, pt.as_tensor(prior.location))
 
 
-def _forward(between: Between, value: pt.TensorVariable) -> pt.TensorVariable:
+def _standard_normal(name: str) -> Symbol:
+    return pm.Normal(name)
+
+
+def _forward(between: Between, value: Symbol) -> Symbol:
     match between.scale:
         case Scale.LOG:
             return pt.log(value)
@@ -172,7 +189,7 @@ def _forward(between: Between, value: pt.TensorVariable) -> pt.TensorVariable:
             return value
 
 
-def _backward(between: Between, value: pt.TensorVariable) -> pt.TensorVariable:
+def _backward(between: Between, value: Symbol) -> Symbol:
     match between.scale:
         case Scale.LOG:
             return pt.exp(value)
@@ -182,25 +199,26 @@ def _backward(between: Between, value: pt.TensorVariable) -> pt.TensorVariable:
             return value
 
 
-def _log_volumes(
-    assembly: Assembly, design: Design, grid: ChosenGrid, values: dict[str, pt.TensorVariable]
-) -> pt.TensorVariable:
+def _log_volumes(assembly: Assembly, design: Design, grid: ChosenGrid, values: dict[str, Symbol]) -> Symbol:
     """Logarithm of the predicted volume of every observation."""
-    names = [name for name in values if not isinstance(values[name], pt.TensorConstant)]
-    fixed = {name: jnp.asarray(values[name].data) for name in values if name not in names}
+    fixed = constants(assembly)
+    tied = {name: _tied_name(name, prior) for name, prior in assembly.parameters.items() if prior.tied_to}
+    names = [name for name in values if name not in fixed and name not in tied]
     at: NDArray[np.int64] = grid.grid.index_of(design.times_h)
 
     def log_volumes(*arrays: Array) -> Array:
-        volumes = predict_volumes(assembly, design, fixed | dict(zip(names, arrays, strict=True)), grid.grid)
+        full = fixed | dict(zip(names, arrays, strict=True))
+        full |= {name: full[other] for name, other in tied.items()}
+        volumes = predict_volumes(assembly, design, full, grid.grid)
         return jnp.log(jnp.maximum(volumes[at, design.subject_of], SMALLEST_VOLUME))
 
-    return pytensor.wrap_jax(log_volumes)(*(values[name] for name in names))
+    return wrap_jax(log_volumes)(*(values[name] for name in names))
 
 
-def _observe(analysis: Analysis, assembly: Assembly, location: pt.TensorVariable) -> None:
+def _observe(analysis: Analysis, assembly: Assembly, location: Symbol) -> None:
     """Log-normal residual, with an error of its own for each subject; below the limit only the probability counts (M3)."""
     data = analysis.study.data
-    residual = _declare(f"{ENDPOINT}.residual", assembly.tumor.residuals[ENDPOINT])
+    residual: Symbol = _declare(f"{ENDPOINT}.residual", assembly.tumor.residuals[ENDPOINT])
     if assembly.tumor.residuals[ENDPOINT].between is not None:
         residual = residual[np.asarray(data["obs_subject"].values)]
     limit = np.asarray(data["lower_limit"].values, dtype=np.float64)

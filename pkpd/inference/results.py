@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from pkpd.domain.prior import ParameterPrior, Scale
 from pkpd.domain.study import ENDPOINT_UNITS, LEFT_CENSORED, Analysis, FitOptions
-from pkpd.dynamics.assembly import Assembly
 from pkpd.dynamics.endpoint.continuous import Continuous
-from pkpd.inference.model import ENDPOINT, SMALLEST_VOLUME, FitModel
+from pkpd.inference.model import ENDPOINT, SMALLEST_VOLUME, FitModel, constants
 from pkpd.posterior import SCHEMA
 from pkpd.simulate.design import predict_volumes
 from pkpd.simulate.draws import deviates, prior_draws, stream
@@ -132,15 +131,6 @@ def _volumes(fitted: FitModel, flat: Draws) -> NDArray[np.float64]:
         return jnp.maximum(predicted[at, design.subject_of], SMALLEST_VOLUME)
 
     return np.asarray(jax.jit(lambda values: jax.lax.map(volumes, values, batch_size=BATCH))(changing))
-
-
-def constants(assembly: Assembly) -> dict[str, jax.Array]:
-    """Parameters that are taken as known."""
-    return {
-        name: jnp.asarray(parameter.typical.location)
-        for name, parameter in assembly.parameters.items()
-        if parameter.typical.is_fixed and not parameter.tied_to
-    }
 
 
 def _plain(group: xr.Dataset) -> xr.Dataset:

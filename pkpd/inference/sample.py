@@ -1,26 +1,34 @@
-"""The sampling engines, by name."""
+"""The sampling engines, by name.
+
+Chains of nutpie run in processes of their own: within one process Python lets only one of them evaluate its gradient at a time,
+and two chains take twice as long as one.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, wait
 from typing import Any
 
 import numpy as np
-import nutpie
 import xarray as xr
 
 from pkpd.cache import enable_compilation_cache
-from pkpd.domain.study import FitOptions
-from pkpd.inference.model import FitModel
+from pkpd.domain.study import Analysis, FitOptions
+from pkpd.dynamics.accuracy import ChosenGrid
+from pkpd.inference.model import FitModel, build_model
 
 ENGINES = ("nutpie", "numpyro")
 MAX_TREE_DEPTH = 8
+POLL_SECONDS = 0.5
+GROUPS = ("posterior", "sample_stats")
+type Progress = Callable[[int, int, str], None]
 
 
-def sample(
-    fitted: FitModel, options: FitOptions, *, progress: Callable[[int, int, str], None], cores: int
-) -> xr.DataTree:
+def sample(analysis: Analysis, fitted: FitModel, options: FitOptions, *, progress: Progress, cores: int) -> xr.DataTree:
     """Groups `posterior` and `sample_stats` of every chain, warm-up left out.
 
     Parameters
@@ -29,44 +37,111 @@ def sample(
         `engine` is one of `ENGINES`; a name that is none of them was refused when the analysis was read.
     progress
         Is told draws done, draws in all and a note.
+    cores
+        Chains of nutpie that run at the same time; the draws do not depend on it.
     """
     enable_compilation_cache()
-    run = {"nutpie": _nutpie, "numpyro": _numpyro}[options.engine]
-    tree = run(fitted, options, progress, cores)
-    return xr.DataTree.from_dict({name: tree[name].to_dataset() for name in ("posterior", "sample_stats")})
+    if options.engine == "numpyro":
+        return _kept(_numpyro(fitted, options, progress))
+    workers = min(cores, options.chains)
+    chains = (
+        _one_process(fitted, options, progress)
+        if workers == 1
+        else _processes(analysis, fitted, options, progress, workers)
+    )
+    return xr.DataTree.from_dict(
+        {group: xr.concat([chain[group] for chain in chains], dim="chain", join="outer") for group in GROUPS}
+    )
 
 
-def _nutpie(
-    fitted: FitModel, options: FitOptions, progress: Callable[[int, int, str], None], cores: int
-) -> xr.DataTree:
-    """NUTS in Rust with a low-rank mass matrix, which ridges among the population's parameters need."""
+def _one_process(fitted: FitModel, options: FitOptions, progress: Progress) -> list[dict[str, xr.Dataset]]:
     total = options.chains * (options.draws + options.tune)
-    compiled = nutpie.compile_pymc_model(fitted.model, backend="jax", gradient_backend="jax")
+    compiled = _compile(fitted)
+    divergent = [0] * options.chains
+    found = []
+    for chain in range(options.chains):
 
-    def report(chains: list[Any]) -> None:
-        done = sum(chain.finished_draws for chain in chains)
-        divergent = sum(chain.divergences for chain in chains)
-        progress(done, total, f"sampling, {divergent} divergences")
+        def tell(done: int, divergences: int, chain: int = chain) -> None:
+            divergent[chain] = divergences
+            before = chain * (options.draws + options.tune)
+            progress(before + done, total, f"sampling, {sum(divergent)} divergences")
 
-    return nutpie.sample(
+        found.append(_chain(compiled, options, chain, tell))
+    return found
+
+
+def _processes(
+    analysis: Analysis, fitted: FitModel, options: FitOptions, progress: Progress, workers: int
+) -> list[dict[str, xr.Dataset]]:
+    total = options.chains * (options.draws + options.tune)
+    context = multiprocessing.get_context("spawn")
+    done, divergent = context.Array("q", options.chains), context.Array("q", options.chains)
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start, initargs=(analysis, fitted.grid, options, done, divergent)
+    ) as pool:
+        futures = [pool.submit(_work, chain) for chain in range(options.chains)]
+        try:
+            while wait(futures, timeout=POLL_SECONDS).not_done:
+                progress(sum(done), total, f"sampling, {sum(divergent)} divergences")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+        return [future.result() for future in futures]
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start(analysis: Analysis, grid: ChosenGrid, options: FitOptions, done: Any, divergent: Any) -> None:
+    """In a new process: build and compile the model once for all its chains."""
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+    enable_compilation_cache()
+    # PyTensor explains how it falls back to Python for the JAX function when PyMC tests the starting point.
+    warnings.simplefilter("ignore")
+    _worker.update(compiled=_compile(build_model(analysis, grid=grid)), options=options, done=done, divergent=divergent)
+
+
+def _work(chain: int) -> dict[str, xr.Dataset]:
+    def tell(done: int, divergences: int) -> None:
+        _worker["done"][chain] = done
+        _worker["divergent"][chain] = divergences
+
+    return _chain(_worker["compiled"], _worker["options"], chain, tell)
+
+
+def _compile(fitted: FitModel) -> Any:
+    import nutpie
+
+    return nutpie.compile_pymc_model(fitted.model, backend="jax", gradient_backend="jax")
+
+
+def _chain(compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, int], None]) -> dict[str, xr.Dataset]:
+    """One chain of NUTS, in Rust, with a low-rank mass matrix: ridges among the population's parameters need it."""
+    import nutpie
+
+    tree = nutpie.sample(
         compiled,
         draws=options.draws,
         tune=options.tune,
-        chains=options.chains,
-        cores=min(cores, options.chains),
-        seed=options.seed,
+        chains=1,
+        cores=1,
+        seed=int(np.random.SeedSequence(options.seed, spawn_key=(chain,)).generate_state(1)[0]),
         target_accept=options.target_accept,
         maxdepth=MAX_TREE_DEPTH,
         adaptation="low_rank",
         save_warmup=False,
         progress_bar=False,
-        progress_callback=report,
+        progress_callback=lambda chains: tell(chains[0].finished_draws, chains[0].divergences),
     )
+    kept = {group: tree[group].to_dataset().assign_coords(chain=[chain]) for group in GROUPS}
+    stats = kept["sample_stats"]
+    numbers = [name for name in stats.data_vars if stats[name].dtype.kind in "biuf"]
+    return kept | {"sample_stats": stats[numbers]}
 
 
-def _numpyro(
-    fitted: FitModel, options: FitOptions, progress: Callable[[int, int, str], None], _cores: int
-) -> xr.DataTree:
+def _numpyro(fitted: FitModel, options: FitOptions, progress: Progress) -> xr.DataTree:
     """NUTS in JAX, all chains side by side in one program, with a dense mass matrix."""
     from pymc.sampling.jax import sample_numpyro_nuts
 
@@ -85,5 +160,8 @@ def _numpyro(
             quiet=True,
             idata_kwargs={"log_likelihood": False},
             nuts_kwargs={"dense_mass": True, "max_tree_depth": MAX_TREE_DEPTH},
-            initvals={name: np.asarray(value) for name, value in fitted.model.initial_point().items()},
         )
+
+
+def _kept(tree: xr.DataTree) -> xr.DataTree:
+    return xr.DataTree.from_dict({group: tree[group].to_dataset() for group in GROUPS})

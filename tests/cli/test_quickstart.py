@@ -113,6 +113,8 @@ def test_the_truth_is_written_in_the_units_of_the_priors_and_names_only_paramete
 
     typical = {name for name in truth.values if name.rpartition(".")[2] not in ("between", "residual")}
     assert typical <= set(priors)
+    spreads = {name for name in truth.values if name.endswith(".between")}
+    assert spreads == {f"{name}.between" for name, prior in priors.items() if prior.between is not None}
     assert {name: truth.units[name] for name in typical} == {name: priors[name].unit for name in typical}
 
 

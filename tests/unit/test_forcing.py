@@ -70,7 +70,7 @@ def test_every_lane_has_the_kink_of_its_own_lag_and_of_its_last_dose():
     np.testing.assert_allclose(forcing.mean[1] * 24.0, kept + 0.5 * rest**2, rtol=1e-12)
 
 
-@given(rate=st.floats(1e-6, 50.0))
+@given(rate=st.floats(1e-4, 50.0))
 def test_the_response_to_a_constant_is_a_saturating_exponential(rate):
     nodes = quadrature(GRID, NO_LAG)
     edges = GRID.edges_h
@@ -79,7 +79,7 @@ def test_the_response_to_a_constant_is_a_saturating_exponential(rate):
 
     decay = np.exp(-rate * edges)
     mean = 0.7 * (1.0 - (decay[:-1] - decay[1:]) / (rate * np.diff(edges)))
-    np.testing.assert_allclose(response.mean, mean, rtol=1e-9)
+    np.testing.assert_allclose(response.mean, mean, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("rate", [1e-3, 0.024, 0.026, 0.1, 1.0, 5.0])
@@ -95,7 +95,9 @@ def test_mean_and_slope_of_the_response_are_those_of_the_differential_equation(r
     for step, (start, stop) in enumerate(zip(GRID.edges_h[:-1], GRID.edges_h[1:], strict=True)):
         length = stop - start
         mean = quad(exact, start, stop, epsabs=1e-13)[0] / length
-        tilt = 3.0 * quad(lambda t: exact(t) * (2.0 * (t - start) / length - 1.0), start, stop, epsabs=1e-13)[0] / length
+        tilt = (
+            3.0 * quad(lambda t: exact(t) * (2.0 * (t - start) / length - 1.0), start, stop, epsabs=1e-13)[0] / length
+        )
         np.testing.assert_allclose(response.mean[step], mean, rtol=1e-8, atol=1e-12)
         np.testing.assert_allclose(response.slope[step], tilt, rtol=1e-7, atol=1e-11)
 
@@ -110,7 +112,7 @@ def test_the_response_has_a_finite_derivative_at_rate_zero_and_without_any_drug(
     by_rate, by_height = jax.grad(total, argnums=(0, 1))(0.0, 0.0)
 
     assert by_rate == 0.0
-    assert by_height == 0.0
+    np.testing.assert_allclose(by_height, 0.0, atol=1e-12)
     np.testing.assert_allclose(jax.grad(total)(0.0, 1.0), 0.5 * 19.0**2, rtol=1e-6)
 
 

@@ -34,9 +34,7 @@ def test_events_after_the_end_and_before_the_start_are_left_out():
 
 
 def test_short_steps_follow_the_first_dose_of_every_drug_and_no_other():
-    grid = build_grid(
-        np.arange(0.0, 96.0, 24.0), end_h=96.0, max_step_h=24.0, onset_times_h=np.array([0.0, 48.0])
-    )
+    grid = build_grid(np.arange(0.0, 96.0, 24.0), end_h=96.0, max_step_h=24.0, onset_times_h=np.array([0.0, 48.0]))
 
     np.testing.assert_allclose(grid.edges_h, [0.0, 0.25, 1.0, 24.0, 48.0, 48.25, 49.0, 72.0, 96.0])
 

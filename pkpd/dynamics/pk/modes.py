@@ -14,14 +14,14 @@ from pkpd.dynamics.base import DoseTable
 
 
 def superpose(
-    rates: Float[Array, mode * lane],
-    weights_absorbed: Float[Array, mode * lane],
-    weights_direct: Float[Array, mode * lane],
+    rates: Float[Array, "mode ..."],
+    weights_absorbed: Float[Array, "mode ..."],
+    weights_direct: Float[Array, "mode ..."],
     doses: DoseTable,
-    times_h: Float[Array, time * lane],
+    times_h: Float[Array, "time ..."],
     *,
     lag_h: Float[Array, " *lane"] | float = 0.0,
-) -> Float[Array, time * lane]:
+) -> Float[Array, "time ..."]:
     """Response at `times_h` to all doses, each mode decaying from its weight per mg.
 
     Parameters

@@ -17,7 +17,7 @@ class OneCompartment(AbstractPKModel):
     absorption_rate: Lanes = parameter("1/h")
     bioavailability: Lanes = parameter("1")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, time * lane]) -> Float[Array, time * lane]:
+    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L."""
         with_lag = OneCompartmentOral(
             clearance=self.clearance,

@@ -18,7 +18,7 @@ class OneCompartmentOral(AbstractPKModel):
     lag: Lanes = parameter("h")
     bioavailability: Lanes = parameter("1")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, time * lane]) -> Float[Array, time * lane]:
+    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L; doses that are not absorbed enter the central compartment."""
         out = self.clearance / self.volume
         absorption = separate(self.absorption_rate, out)

@@ -24,7 +24,7 @@ class TwoCompartmentOral(AbstractPKModel):
     absorption_rate: Lanes = parameter("1/h")
     lag: Lanes = parameter("h")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, time * lane]) -> Float[Array, time * lane]:
+    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L; doses that are not absorbed enter the central compartment."""
         out = self.clearance / self.central_volume
         there = self.intercompartmental_clearance / self.central_volume

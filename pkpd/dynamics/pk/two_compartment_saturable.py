@@ -43,7 +43,7 @@ class TwoCompartmentSaturable(AbstractPKModel):
     max_elimination_rate: Lanes = parameter("mg/h")
     half_saturation: Lanes = parameter("mg/L")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, time * lane]) -> Float[Array, time * lane]:
+    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L, up to `doses.end_h`; between steps by cubic Hermite interpolation."""
         lanes = jnp.broadcast_shapes(jnp.shape(self.clearance), doses.amount_mg.shape[1:])
         amounts = jnp.broadcast_to(doses.amount_mg, (doses.amount_mg.shape[0], *lanes))
