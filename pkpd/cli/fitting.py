@@ -175,7 +175,7 @@ def _cores(job: FitJob) -> int:
 def _gate_line(check: GateCheck) -> str:
     mark = "ok  " if check.passed else "FAIL"
     worst = f"  ({check.worst})" if check.worst else ""
-    return f"  {mark} {check.name:<12} {check.value:9.4g}  limit {check.limit:g}{worst}"
+    return f"  {mark} {check.name:<28} {check.value:9.4g}  limit {check.limit:g}{worst}"
 
 
 def _scaled(schedule: Schedule, factors: Mapping[str, float]) -> Schedule:

@@ -123,7 +123,7 @@ def follow(values: Float[Array, " step node *lane"], nodes: Quadrature, rate: Ar
 
 def decayed_share(scaled: Array) -> Array:
     """`(1 - exp(-x)) / x`, the mean of a unit decay over a step; 1 at zero, with finite derivatives."""
-    small = scaled < 1e-6
+    small = jnp.abs(scaled) < 1e-6
     return jnp.where(small, 1.0 - 0.5 * scaled, -jnp.expm1(-scaled) / jnp.where(small, 1.0, scaled))
 
 

@@ -45,7 +45,9 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
     checks.append(
         _check("Pareto k (comparison only)", float(pareto[worst]), f"observation {worst}", PARETO_LIMIT, below=True)
     )
-    return tree.assign_attrs(gate=json.dumps({"passed": passed, "checks": checks}))
+    judged = tree.copy()
+    judged.attrs["gate"] = json.dumps({"passed": passed, "checks": checks})
+    return judged
 
 
 def _extreme(values: xr.Dataset, reduce: Callable[[NDArray[np.float64]], float]) -> tuple[float, str]:

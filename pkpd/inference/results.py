@@ -43,7 +43,8 @@ def assemble(analysis: Analysis, fitted: FitModel, draws: xr.DataTree, options: 
     groups["observed_data"] = xr.Dataset({ENDPOINT: data["value"].assign_attrs(units=ENDPOINT_UNITS[ENDPOINT])})
     groups["constant_data"] = data
     tree = xr.DataTree.from_dict({name: _plain(group) for name, group in groups.items()})
-    return tree.assign_attrs(_provenance(analysis, fitted, options))
+    tree.attrs.update(_provenance(analysis, fitted, options))
+    return tree
 
 
 def _cleaned(draws: xr.Dataset, priors: Mapping[str, ParameterPrior]) -> xr.Dataset:

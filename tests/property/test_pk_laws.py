@@ -53,10 +53,15 @@ parameters = st.fixed_dictionaries({field: st.floats(*bounds) for field, bounds 
 antibodies = st.fixed_dictionaries({field: st.floats(*bounds) for field, bounds in ANTIBODY_RANGES.items()})
 
 
+def in_range(name: str, drawn: dict[str, float]) -> dict[str, float]:
+    """Values as drawn; those of a model of antibodies are moved into their range."""
+    if "half_saturation" not in units_of(MODELS.get(name)):
+        return drawn
+    return {field: float(np.clip(drawn[field], *bounds)) for field, bounds in ANTIBODY_RANGES.items()}
+
+
 def model(name: str, drawn: dict[str, float]) -> AbstractPKModel:
-    """One lane; values of a model of antibodies are moved into their range."""
-    if "half_saturation" in units_of(MODELS.get(name)):
-        drawn = {field: float(np.clip(drawn[field], *bounds)) for field, bounds in ANTIBODY_RANGES.items()}
+    drawn = in_range(name, drawn)
     return MODELS.get(name).of({field: jnp.asarray(value) for field, value in drawn.items()})
 
 
@@ -145,7 +150,8 @@ def test_nothing_is_there_before_the_first_dose_and_never_less_than_nothing(name
 def test_lanes_do_not_know_of_each_other(name, drawn):
     fields = units_of(MODELS.get(name))
     table = doses(name, [0.0, 24.0], [[100.0], [50.0]])
-    stacked = MODELS.get(name).of({field: jnp.array([one[field] for one in drawn]) for field in fields})
+    lanes = [in_range(name, one) for one in drawn]
+    stacked = MODELS.get(name).of({field: jnp.array([one[field] for one in lanes]) for field in fields})
 
     together = concentration(stacked, table)
 
