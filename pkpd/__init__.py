@@ -20,7 +20,7 @@ _EXPORTS = {
     "Study": "pkpd.domain.study",
     "evaluate": "pkpd.simulate",
     "export_schedule": "pkpd.export",
-    "fit": "pkpd.inference.sample",
+    "fit": "pkpd.inference",
     "human_patients": "pkpd.simulate",
     "read_analysis": "pkpd.io.analysis",
     "read_schedule": "pkpd.io.schedules",

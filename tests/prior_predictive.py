@@ -61,6 +61,9 @@ class Cohorts:
         return prior.between.individual(value, sd, rng.standard_normal(self.shape))
 
 
+LAST_TIME_H = 84 * 24.0  # no statistic looks further
+
+
 def doses(
     times_h: NDArray[np.float64], amount_mg: NDArray[np.float64], *, duration_h: NDArray[np.float64] | None = None
 ) -> DoseTable:
@@ -71,6 +74,7 @@ def doses(
         amount_mg=jnp.asarray(amounts if amounts.ndim == 2 else amounts[:, None]),
         duration_h=jnp.asarray(np.zeros(len(times_h)) if duration_h is None else duration_h),
         absorbed=jnp.full(len(times_h), 1.0 if duration_h is None else 0.0),
+        end_h=LAST_TIME_H,
     )
 
 
