@@ -146,13 +146,13 @@ def _declare(name: str, prior: ParameterPrior) -> Symbol | None:
     typical = pt.as_tensor(prior.typical.location) if prior.typical.is_fixed else declare_prior(name, prior.typical)
     if prior.between is None:
         return typical
-    spread: Symbol = declare_prior(f"{name}.between", prior.between.sd)
+    spread: Any = declare_prior(f"{name}.between", prior.between.sd)
     if name in CENTERED:
         moved = pm.Normal(f"{name}.centered", _forward(prior.between, typical), spread, dims="subject")
         pm.Deterministic(f"{name}.eta", (moved - _forward(prior.between, typical)) / spread, dims="subject")
         value = _backward(prior.between, moved)
     else:
-        deviate: Symbol = pm.Normal(f"{name}.eta", 0.0, 1.0, dims="subject")
+        deviate: Any = pm.Normal(f"{name}.eta", 0.0, 1.0, dims="subject")
         value = _backward(prior.between, _forward(prior.between, typical) + spread * deviate)
     return pm.Deterministic(f"{name}.subject", value, dims="subject")
 
@@ -161,7 +161,7 @@ def declare_prior(name: str, prior: Prior) -> Symbol:
     """One random variable in the unit of its prior; log-normal and logit-normal ones through a standard normal deviate."""
     match prior.family:
         case Family.LOGNORMAL:
-            return pm.Deterministic(name, prior.location * pt.exp(prior.scale * _standard_normal(f"{name}.deviate")))
+            return pm.Deterministic(name, prior.location * _exp(prior.scale * _standard_normal(f"{name}.deviate")))
         case Family.LOGITNORMAL:
             center = float(np.log(prior.location / (1.0 - prior.location)))
             return pm.Deterministic(name, pm.math.invlogit(center + prior.scale * _standard_normal(f"{name}.deviate")))
@@ -175,7 +175,12 @@ def declare_prior(name: str, prior: Prior) -> Symbol:
             return pm.Deterministic(name, pt.as_tensor(prior.location))
 
 
-def _standard_normal(name: str) -> Symbol:
+def _exp(value: Any) -> Any:
+    # PyTensor's annotation of its own function says that it returns nothing.
+    return pt.exp(value)
+
+
+def _standard_normal(name: str) -> Any:
     return pm.Normal(name)
 
 

@@ -75,7 +75,8 @@ def _processes(
 ) -> list[dict[str, xr.Dataset]]:
     total = options.chains * (options.draws + options.tune)
     context = multiprocessing.get_context("spawn")
-    done, divergent = context.Array("q", options.chains), context.Array("q", options.chains)
+    done: Any = context.Array("q", options.chains)
+    divergent: Any = context.Array("q", options.chains)
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=_start, initargs=(analysis, fitted.grid, options, done, divergent)
     ) as pool:
