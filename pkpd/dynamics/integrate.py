@@ -51,9 +51,13 @@ def integrate[T](
             slope + losses[i] * state[i] if i in losses else slope for i, slope in enumerate(model.rate(state, start))
         )
 
+        k1 = _apart(k1) if checkpoint else k1
+
         def gains(at: State, drives: tuple[Array, ...]) -> State:
+            at, drives = _apart((at, drives)) if checkpoint else (at, drives)
             slopes = enumerate(model.rate(at, drives))
-            return tuple(slope + losses[i] * at[i] - k1[i] if i in losses else slope for i, slope in slopes)
+            gained = tuple(slope + losses[i] * at[i] - k1[i] if i in losses else slope for i, slope in slopes)
+            return _apart(gained) if checkpoint else gained
 
         def decayed(values: State) -> State:
             return tuple(value * kept[i] if i in kept else value for i, value in enumerate(values))
@@ -81,6 +85,11 @@ def integrate[T](
     _, stored = jax.lax.scan(body, initial, (jnp.asarray(lengths_h), forcings))
     at_start = keep(initial, tuple(drive.mean[0] - drive.slope[0] for drive in forcings))
     return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), at_start, stored)
+
+
+def _apart[T](values: T) -> T:
+    """Keep the compiler from computing the stages before anew for every cotangent: a third of the arithmetic of a gradient."""
+    return jax.lax.optimization_barrier(values)
 
 
 def _shift(state: State, length: Array, slope: State) -> State:

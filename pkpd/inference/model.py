@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 from pytensor.link.jax.ops import wrap_jax
 
 from pkpd.domain.prior import Between, Family, ParameterPrior, Prior, Scale
-from pkpd.domain.study import Analysis
+from pkpd.domain.study import LEFT_CENSORED, Analysis
 from pkpd.dynamics.accuracy import ChosenGrid, choose_grid
 from pkpd.dynamics.assembly import TUMOR, Assembly
+from pkpd.dynamics.endpoint.continuous import Continuous
+from pkpd.dynamics.pd.senolysis import EGFR
 from pkpd.dynamics.timeline import Grid
 from pkpd.errors import Finding, SpecError
 from pkpd.simulate.design import Design, design_of, predict_volumes
 from pkpd.simulate.draws import individual_prior_draws
 from pkpd.simulate.models import read_assembly
+from pkpd.units import factor
 
 ENDPOINT = "tumor_volume"
+RESIDUAL = f"{ENDPOINT}.residual"
 PILOT_DRAWS, PILOT_SEED = 32, 20251225
 # Effects set in during the first days and change slowly later: short steps early save short steps throughout.
 EARLY_EDGES_H = np.arange(0.0, 240.0, 6.0)
@@ -32,7 +36,8 @@ LADDER = ((24.0, 16), (12.0, 16), (12.0, 24), (8.0, 16), (6.0, 24), (4.0, 24), (
 SMALLEST_VOLUME = 1e-3
 # What each animal's own data fix better than the population does. Their individual values are sampled around the typical value
 # directly ("centered"); every other spread is sampled as standard normal deviates. See docs/decisions/003-parameterization.md.
-CENTERED = frozenset({f"{TUMOR}.growth_rate", f"{TUMOR}.initial_volume"})
+GROWTH_RATE = f"{TUMOR}.growth_rate"
+CENTERED = frozenset({GROWTH_RATE, f"{TUMOR}.initial_volume"})
 
 
 # A symbolic variable of PyTensor, whose annotations know no tensors that PyMC makes.
@@ -84,11 +89,15 @@ def build_model(analysis: Analysis, *, tolerance: float = 1e-4, grid: ChosenGrid
         "obs_id": np.arange(data.sizes["obs_id"]),
     }
     with pm.Model(coords=coords) as model:
-        values = {
-            name: value for name, prior in priors.items() for value in [_declare(name, prior)] if value is not None
-        }
-        location = _log_volumes(assembly, design, grid, values)
-        _observe(analysis, assembly, location)
+        values: dict[str, Symbol] = {}
+        for name, prior in priors.items():
+            if name not in CENTERED and not prior.tied_to:
+                values[name] = _declare(name, prior)
+        for name in sorted(CENTERED & set(priors)):
+            offset = _usual_slowing(assembly, design, values) if name == GROWTH_RATE else 0.0
+            values[name] = _declare(name, priors[name], offset)
+        residual = _declare(RESIDUAL, assembly.tumor.residuals[ENDPOINT])
+        pm.Potential("log_likelihood", _log_likelihood(analysis, assembly, design, grid, values, residual))
     return FitModel(model=model, assembly=assembly, design=design, grid=grid, priors=priors)
 
 
@@ -139,22 +148,45 @@ def _tied_name(name: str, prior: ParameterPrior) -> str:
     return f"{name.partition('.')[0]}.{prior.tied_to}"
 
 
-def _declare(name: str, prior: ParameterPrior) -> Symbol | None:
-    """Random variables of one parameter; its value is a scalar, or one per subject. None where it is tied."""
-    if prior.tied_to:
-        return None
+def _declare(name: str, prior: ParameterPrior, offset: Symbol = 0.0) -> Symbol:
+    """Random variables of one parameter; its value is a scalar, or one per subject.
+
+    `offset` moves what is sampled of a centered parameter, on its scale, and leaves its prior as it is.
+    """
     typical = pt.as_tensor(prior.typical.location) if prior.typical.is_fixed else declare_prior(name, prior.typical)
     if prior.between is None:
         return typical
     spread: Any = declare_prior(f"{name}.between", prior.between.sd)
+    center = _forward(prior.between, typical)
     if name in CENTERED:
-        moved = pm.Normal(f"{name}.centered", _forward(prior.between, typical), spread, dims="subject")
-        pm.Deterministic(f"{name}.eta", (moved - _forward(prior.between, typical)) / spread, dims="subject")
-        value = _backward(prior.between, moved)
+        moved: Any = pm.Normal(f"{name}.centered", center + offset, spread, dims="subject")
+        individual = moved - offset
+        pm.Deterministic(f"{name}.eta", (individual - center) / spread, dims="subject")
     else:
         deviate: Any = pm.Normal(f"{name}.eta", 0.0, 1.0, dims="subject")
-        value = _backward(prior.between, _forward(prior.between, typical) + spread * deviate)
-    return pm.Deterministic(f"{name}.subject", value, dims="subject")
+        individual = center + spread * deviate
+    return pm.Deterministic(f"{name}.subject", _backward(prior.between, individual), dims="subject")
+
+
+def _usual_slowing(assembly: Assembly, design: Design, values: dict[str, Symbol]) -> Symbol:
+    """Logarithm of the share of its growth rate that an animal shows on average, by aging and by an inhibitor of EGFR.
+
+    The volumes fix the growth that an animal shows, not its rate. Sampled as what it shows, it stays where it is when the
+    parameters that all animals share move.
+    """
+    slowing: Symbol = np.zeros(design.subjects)
+    if (decay := f"{TUMOR}.growth_decay") in values:
+        seen_h = np.zeros(design.subjects)
+        np.maximum.at(seen_h, design.subject_of, design.times_h)
+        aged = values[decay] * factor(assembly.parameters[decay].unit, "1/h") * np.maximum(seen_h, 1.0)
+        slowing = slowing + _log(-_expm1(-aged) / aged)
+    if (share := f"{TUMOR}.egfr_growth_share") in values:
+        blocked = np.zeros(design.groups, dtype=bool)
+        for drug, doses in design.doses.items():
+            if assembly.drugs[drug].target == EGFR:
+                blocked |= np.asarray(doses.amount_mg).sum(axis=0) > 0.0
+        slowing = slowing + _log1p(-values[share]) * blocked[design.group_of]
+    return slowing
 
 
 def declare_prior(name: str, prior: Prior) -> Symbol:
@@ -168,15 +200,35 @@ def declare_prior(name: str, prior: Prior) -> Symbol:
         case Family.NORMAL:
             return pm.Deterministic(name, prior.location + prior.scale * _standard_normal(f"{name}.deviate"))
         case Family.BETA:
-            return pm.Beta(name, prior.location, prior.scale)
+            return _declare_beta(name, prior)
         case Family.HALFNORMAL:
             return pm.HalfNormal(name, prior.scale)
         case Family.FIXED:
             return pm.Deterministic(name, pt.as_tensor(prior.location))
 
 
+def _declare_beta(name: str, prior: Prior) -> Symbol:
+    if prior.location != 1.0:
+        return pm.Beta(name, prior.location, prior.scale)
+    # Much of its mass lies near zero, a long tail for a logit; as a function of a standard normal deviate it has none.
+    above: Any = pt.erfc(_standard_normal(f"{name}.deviate") / np.sqrt(2.0))
+    return pm.Deterministic(name, -_expm1(_log(0.5 * above) / prior.scale))
+
+
+# PyTensor's annotations of these functions say that they return nothing.
+def _log(value: Any) -> Any:
+    return pt.log(value)
+
+
+def _log1p(value: Any) -> Any:
+    return pt.log1p(value)
+
+
+def _expm1(value: Any) -> Any:
+    return pt.expm1(value)
+
+
 def _exp(value: Any) -> Any:
-    # PyTensor's annotation of its own function says that it returns nothing.
     return pt.exp(value)
 
 
@@ -204,35 +256,30 @@ def _backward(between: Between, value: Symbol) -> Symbol:
             return value
 
 
-def _log_volumes(assembly: Assembly, design: Design, grid: ChosenGrid, values: dict[str, Symbol]) -> Symbol:
-    """Logarithm of the predicted volume of every observation."""
+def _log_likelihood(
+    analysis: Analysis,
+    assembly: Assembly,
+    design: Design,
+    grid: ChosenGrid,
+    values: dict[str, Symbol],
+    residual: Symbol,
+) -> Symbol:
+    """Log-likelihood of all observations, from the parameters on in one piece of JAX.
+
+    The density is that of the endpoint; the one of PyTensor has no gradient where a censored value is predicted far above its limit.
+    """
     fixed = constants(assembly)
     tied = {name: _tied_name(name, prior) for name, prior in assembly.parameters.items() if prior.tied_to}
     names = [name for name in values if name not in fixed and name not in tied]
     at: NDArray[np.int64] = grid.grid.index_of(design.times_h)
+    value = jnp.asarray(analysis.study.data["value"].values, dtype=float)
+    censored = jnp.asarray(analysis.study.data["censored"].values == LEFT_CENSORED)
 
-    def log_volumes(*arrays: Array) -> Array:
+    def log_likelihood(error: Array, *arrays: Array) -> Array:
         full = fixed | dict(zip(names, arrays, strict=True))
         full |= {name: full[other] for name, other in tied.items()}
-        volumes = predict_volumes(assembly, design, full, grid.grid)
-        return jnp.log(jnp.maximum(volumes[at, design.subject_of], SMALLEST_VOLUME))
+        volumes = predict_volumes(assembly, design, full, grid.grid)[at, design.subject_of]
+        endpoint = Continuous(residual=error[design.subject_of] if error.ndim else error)
+        return jnp.sum(endpoint.log_density(jnp.maximum(volumes, SMALLEST_VOLUME), value, censored))
 
-    return wrap_jax(log_volumes)(*(values[name] for name in names))
-
-
-def _observe(analysis: Analysis, assembly: Assembly, location: Symbol) -> None:
-    """Log-normal residual, with an error of its own for each subject; below the limit only the probability counts (M3)."""
-    data = analysis.study.data
-    residual: Symbol = _declare(f"{ENDPOINT}.residual", assembly.tumor.residuals[ENDPOINT])
-    if assembly.tumor.residuals[ENDPOINT].between is not None:
-        residual = residual[np.asarray(data["obs_subject"].values)]
-    limit = np.asarray(data["lower_limit"].values, dtype=np.float64)
-    lower = np.where(np.isfinite(limit), np.log(np.where(np.isfinite(limit), limit, 1.0)), -np.inf)
-    pm.Censored(
-        f"log_{ENDPOINT}",
-        pm.Normal.dist(location, residual),
-        lower=lower,
-        upper=None,
-        observed=np.log(np.asarray(data["value"].values, dtype=np.float64)),
-        dims="obs_id",
-    )
+    return wrap_jax(log_likelihood)(residual, *(values[name] for name in names))

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from pkpd.domain.prior import ParameterPrior, Scale
 from pkpd.domain.study import ENDPOINT_UNITS, LEFT_CENSORED, Analysis, FitOptions
 from pkpd.dynamics.endpoint.continuous import Continuous
-from pkpd.inference.model import ENDPOINT, SMALLEST_VOLUME, FitModel, constants
+from pkpd.inference.model import ENDPOINT, RESIDUAL, SMALLEST_VOLUME, FitModel, constants
 from pkpd.posterior import SCHEMA
 from pkpd.simulate.design import predict_volumes
 from pkpd.simulate.draws import deviates, prior_draws, stream
 
 PRIOR_DRAWS = 500
 BATCH = 8  # draws that are simulated side by side
-RESIDUAL = f"{ENDPOINT}.residual"
 SAMPLER_ONLY = (".deviate", ".centered")
 type Draws = Mapping[str, NDArray[np.float64]]
 

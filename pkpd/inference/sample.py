@@ -7,7 +7,9 @@ and two chains take twice as long as one.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, wait
@@ -22,7 +24,8 @@ from pkpd.dynamics.accuracy import ChosenGrid
 from pkpd.inference.model import FitModel, build_model
 
 ENGINES = ("nutpie", "numpyro")
-MAX_TREE_DEPTH = 8
+# Short trajectories: the mass matrix learns as much from them in warm-up, and once it is adapted five doublings are enough.
+MAX_TREE_DEPTH = 6
 POLL_SECONDS = 0.5
 GROUPS = ("posterior", "sample_stats")
 type Progress = Callable[[int, int, str], None]
@@ -77,9 +80,10 @@ def _processes(
     context = multiprocessing.get_context("spawn")
     done: Any = context.Array("q", options.chains)
     divergent: Any = context.Array("q", options.chains)
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start, initargs=(analysis, fitted.grid, options, done, divergent)
-    ) as pool:
+    turn: Any = context.Value("q", 0)
+    free = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    shared = (analysis, fitted.grid, options, done, divergent, turn, free)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=shared) as pool:
         futures = [pool.submit(_work, chain) for chain in range(options.chains)]
         try:
             while wait(futures, timeout=POLL_SECONDS).not_done:
@@ -95,13 +99,29 @@ def _processes(
 _worker: dict[str, Any] = {}
 
 
-def _start(analysis: Analysis, grid: ChosenGrid, options: FitOptions, done: Any, divergent: Any) -> None:
+def _start(
+    analysis: Analysis, grid: ChosenGrid, options: FitOptions, done: Any, divergent: Any, turn: Any, free: list[int]
+) -> None:
     """In a new process: build and compile the model once for all its chains."""
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with turn.get_lock():
+        mine, turn.value = turn.value, turn.value + 1
+    if free:
+        # Before the first use of JAX, which otherwise starts a thread per core in every process: they would crowd each other out.
+        os.sched_setaffinity(0, {free[mine % len(free)]})
     enable_compilation_cache()
     # PyTensor explains how it falls back to Python for the JAX function when PyMC tests the starting point.
     warnings.simplefilter("ignore")
     _worker.update(compiled=_compile(build_model(analysis, grid=grid)), options=options, done=done, divergent=divergent)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot tell its children to stop."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _work(chain: int) -> dict[str, xr.Dataset]:
@@ -114,8 +134,12 @@ def _work(chain: int) -> dict[str, xr.Dataset]:
 
 def _compile(fitted: FitModel) -> Any:
     import nutpie
+    from pymc.model.transform.optimization import freeze_dims_and_data
 
-    return nutpie.compile_pymc_model(fitted.model, backend="jax", gradient_backend="jax")
+    # Chains start apart in the standard normal deviates only: a jitter of one on the logarithm of a volume would start them far off.
+    model = freeze_dims_and_data(fitted.model)
+    apart = {variable for variable in model.free_RVs if str(variable.name).endswith((".deviate", ".eta"))}
+    return nutpie.compile_pymc_model(model, backend="jax", gradient_backend="jax", jitter_rvs=apart, freeze_model=False)
 
 
 def _chain(compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, int], None]) -> dict[str, xr.Dataset]:

@@ -146,6 +146,22 @@ def test_a_censored_value_counts_by_its_probability():
     assert float(found) == pytest.approx(np.log(0.5))
 
 
+@pytest.mark.parametrize("deviation", [-60.0, -12.0, -1.0, 60.0])
+def test_a_censored_value_pulls_however_far_its_prediction_lies_from_the_limit(deviation):
+    limit, residual = 15.0, 0.1
+
+    def log_density(log_prediction: jax.Array) -> jax.Array:
+        return Continuous(residual=jnp.asarray(residual)).log_density(
+            jnp.exp(log_prediction), jnp.asarray(limit), jnp.asarray(True)
+        )
+
+    slope = jax.grad(log_density)(np.log(limit) - residual * deviation)
+
+    # the pull of a normal tail is close to its distance
+    expected = 0.0 if deviation > 0 else {-60.0: -60.0166, -12.0: -12.0822, -1.0: -1.5251}[deviation] / residual
+    assert float(slope) == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_shipped_case_study_is_valid(shared_data):
     from pkpd.io.analysis import read_analysis
 

@@ -35,6 +35,7 @@ from pkpd.dynamics.forcing import Forcing, follow, project
 from pkpd.dynamics.timeline import Grid
 
 CDK46, EGFR = "cdk46", "egfr"
+NO_DRUG = 1e-40  # of the half-maximal concentration: nothing, to the power of any Hill coefficient
 LIGAND, MATURE, DYING, DEAD = 1, 5, 6, 7
 
 
@@ -74,7 +75,7 @@ class Senolysis(AbstractPDModel):
         R depends on nothing but the CDK4/6 inhibitor; as a drive it is exact, and its rate, the fastest of all, is not stiff.
         """
         inhibitor, antibody = exposures[CDK46], exposures[EGFR]
-        floor = 1e-9 * self.half_activation
+        floor = NO_DRUG * self.half_activation
         target = jax.nn.sigmoid(self.hill * jnp.log(jnp.maximum(inhibitor.free, floor) / self.half_activation))
         unblocked = 1.0 / (1.0 + antibody.free / self.receptor_half_block)
         active = follow(target, inhibitor.nodes, self.activation_rate, grid)

@@ -78,13 +78,17 @@ def _bolus_modes(
 
     _, after = jax.lax.scan(advance, jnp.zeros_like(rates * weights), (gaps, amounts))
     after = jnp.concatenate([jnp.zeros_like(after[:1]), after])
-    effective = _over_lanes(times_h, rates.shape[1:]) - lag_h
+    effective = (times_h if jnp.ndim(lag_h) == 0 else _over_lanes(times_h, rates.shape[1:])) - lag_h
     last = jnp.searchsorted(starts_h, effective, side="left")
-    since = effective - jnp.concatenate([starts_h[:1], starts_h])[last]
-    total = jnp.zeros_like(effective)
+    since = jnp.maximum(effective - jnp.concatenate([starts_h[:1], starts_h])[last], 0.0)
+    shared = (
+        last.ndim == 1
+    )  # one clock for all lanes: whole rows are picked, and in reverse mode whole rows are added up
+    since = _column(since, rates[:1]) if shared else since
+    total = jnp.zeros(())
     for mode in range(rates.shape[0]):
-        amplitude = jnp.take_along_axis(after[:, mode], last, axis=0)
-        total = total + amplitude * jnp.exp(-rates[mode] * jnp.maximum(since, 0.0))
+        amplitude = after[last, mode] if shared else jnp.take_along_axis(after[:, mode], last, axis=0)
+        total = total + amplitude * jnp.exp(-rates[mode] * since)
     return total
 
 
