@@ -17,7 +17,8 @@ from pytensor.link.jax.ops import wrap_jax
 from pkpd.domain.prior import Between, Family, ParameterPrior, Prior, Scale
 from pkpd.domain.study import LEFT_CENSORED, Analysis
 from pkpd.dynamics.accuracy import ChosenGrid, choose_grid
-from pkpd.dynamics.assembly import TUMOR, Assembly
+from pkpd.dynamics.assembly import PER_BODY_WEIGHT, TUMOR, Assembly
+from pkpd.dynamics.combination import NMOL_PER_MMOL
 from pkpd.dynamics.endpoint.continuous import Continuous
 from pkpd.dynamics.pd.senolysis import EGFR
 from pkpd.dynamics.timeline import Grid
@@ -181,12 +182,25 @@ def _usual_slowing(assembly: Assembly, design: Design, values: dict[str, Symbol]
         aged = values[decay] * factor(assembly.parameters[decay].unit, "1/h") * np.maximum(seen_h, 1.0)
         slowing = slowing + _log(-_expm1(-aged) / aged)
     if (share := f"{TUMOR}.egfr_growth_share") in values:
-        blocked = np.zeros(design.groups, dtype=bool)
-        for drug, doses in design.doses.items():
-            if assembly.drugs[drug].target == EGFR:
-                blocked |= np.asarray(doses.amount_mg).sum(axis=0) > 0.0
-        slowing = slowing + _log1p(-values[share]) * blocked[design.group_of]
+        slowing = slowing + _log1p(-values[share] * _usual_block(assembly, design, values))
     return slowing
+
+
+def _usual_block(assembly: Assembly, design: Design, values: dict[str, Symbol]) -> Symbol:
+    """Share of the untreated EGFR signal that an animal's inhibitor takes away at its average concentration."""
+    block: Symbol = np.zeros(design.subjects)
+    for name, drug in assembly.drugs.items():
+        if drug.target != EGFR or f"{name}.clearance" not in values:
+            continue
+        clearance = drug.parameters["clearance"].unit
+        scale = design.weight_kg if clearance.endswith(PER_BODY_WEIGHT) else 1.0
+        cleared = values[f"{name}.clearance"] * factor(clearance.removesuffix(PER_BODY_WEIGHT), "L/h") * scale
+        dose_rate = np.asarray(design.doses[name].amount_mg).sum(axis=0) / design.end_h
+        free = dose_rate * values.get(f"{name}.bioavailability", 1.0) / cleared * NMOL_PER_MMOL / drug.molar_mass
+        bound = free * values[f"{name}.unbound_fraction"] * values[f"{name}.tissue_ratio"]
+        bound = bound / values[f"{TUMOR}.receptor_half_block"]
+        block = block + (bound / (1.0 + values[f"{TUMOR}.ligand_basal"] + bound))[design.group_of]
+    return block
 
 
 def declare_prior(name: str, prior: Prior) -> Symbol:

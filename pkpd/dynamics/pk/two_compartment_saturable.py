@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
 
 MAX_STEP_H = 2.0
+AFTER_CHANGE_H = (0.0, 0.03, 0.3)  # short steps after a dose and after the end of an infusion, where the curve bends
 # SDIRK of order 4 with five stages: the weight of a stage's own slope, and the weights of the stages before it.
 STAGE_WEIGHT = 1.0 / 4.0
 EARLIER_STAGES = (
@@ -50,7 +51,8 @@ class TwoCompartmentSaturable(AbstractPKModel):
         ends = doses.time_h + doses.duration_h
         last_h = doses.end_h
         regular = jnp.linspace(0.0, 1.0, max(2, math.ceil(doses.end_h / MAX_STEP_H)) + 1) * last_h
-        edges = jnp.sort(jnp.clip(jnp.concatenate([regular, doses.time_h, ends]), 0.0, last_h))
+        changes = [moment + after for moment in (doses.time_h, ends) for after in AFTER_CHANGE_H]
+        edges = jnp.sort(jnp.clip(jnp.concatenate([regular, *changes]), 0.0, last_h))
         lengths = jnp.diff(edges)
         middles = edges[:-1] + 0.5 * lengths
         infused = doses.duration_h > 0
