@@ -251,7 +251,7 @@ def _unit(text: str) -> _Unit:
 
 def _known(symbol: str, text: str) -> str:
     symbol = "percent" if symbol == "%" else symbol
-    if symbol not in _registry():
+    if symbol.lower() == "nan" or symbol not in _registry():  # pint fails on the first
         near = difflib.get_close_matches(symbol, _VOCABULARY.split(), n=1, cutoff=0.5)
         raise UnitError(
             f"'{symbol}' in '{text}' is not a unit that is known",

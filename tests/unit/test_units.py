@@ -177,3 +177,9 @@ def test_any_text_is_a_number_or_a_unit_error(text):
         value = None
 
     assert value is None or math.isfinite(value)
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "mg/nan"])
+def test_what_is_not_a_number_is_not_a_unit_either(text):
+    with pytest.raises(units.UnitError):
+        units.factor(text, "h")
