@@ -25,6 +25,7 @@ class Family(StrEnum):
     LOGITNORMAL = "logitnormal"  # median, standard deviation of the logit
     BETA = "beta"  # the two shape parameters
     HALFNORMAL = "halfnormal"  # 0, standard deviation of the unfolded normal
+    HALFCAUCHY = "halfcauchy"  # 0, the median
     FIXED = "fixed"  # the value, 0
 
 
@@ -53,6 +54,8 @@ class Prior:
                 return np.asarray(stats.beta.ppf(p, self.location, self.scale))
             case Family.HALFNORMAL:
                 return self.scale * special.ndtri(0.5 * (1.0 + p))
+            case Family.HALFCAUCHY:
+                return self.scale * np.tan(0.5 * np.pi * p)
             case Family.FIXED:
                 return np.full_like(p, self.location)
 
@@ -69,7 +72,7 @@ class Prior:
                 return Scale.LOGIT
             case Family.NORMAL:
                 return Scale.LINEAR
-            case Family.LOGNORMAL | Family.HALFNORMAL | Family.FIXED:
+            case Family.LOGNORMAL | Family.HALFNORMAL | Family.HALFCAUCHY | Family.FIXED:
                 return Scale.LOG
 
 
