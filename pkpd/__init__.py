@@ -26,6 +26,7 @@ _EXPORTS = {
     "read_schedule": "pkpd.io.schedules",
     "read_space": "pkpd.io.spaces",
     "recommend": "pkpd.optimize.recommend",
+    "simulate_events": "pkpd.simulate.events",
     "trajectories": "pkpd.simulate",
     "write_report": "pkpd.report.html",
 }

@@ -111,7 +111,7 @@ def derivative(time_h: Array, y: Array, args: tuple, *, growth: str, molar_mass:
 
 
 def _palbociclib(p: dict[str, Array], y: Array) -> tuple[Array, Array]:
-    absorbed = p["absorption_rate"] * y[DEPOT]
+    absorbed = p["absorption"] * y[DEPOT]
     if "volume" in p:
         concentration = y[CENTRAL] / p["volume"]
         exchange = jnp.zeros(())
@@ -123,7 +123,7 @@ def _palbociclib(p: dict[str, Array], y: Array) -> tuple[Array, Array]:
 
 def _cetuximab(p: dict[str, Array], y: Array, infused: Array) -> tuple[Array, Array]:
     if "volume" in p:
-        absorbed = p["absorption_rate"] * y[DEPOT_X]
+        absorbed = p["absorption"] * y[DEPOT_X]
         concentration = y[CENTRAL_X] / p["volume"]
         return concentration, jnp.stack([-absorbed, absorbed - p["clearance"] * concentration, jnp.zeros(())])
     concentration = y[CENTRAL_X] / p["central_volume"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.forcing import Forcing, Quadrature
@@ -26,9 +27,24 @@ def parameter(unit: str) -> Any:
     return dataclasses.field(metadata={"unit": unit})
 
 
+def route_parameter(unit: str, *, neutral: float) -> Any:
+    """Field that belongs to the way in rather than to the body, such as a lag.
+
+    `concentration` applies it to absorbed doses. An event table states it per compartment instead (`Entry`), and the event
+    engine takes no notice of the field, which is then `neutral`.
+    """
+    return dataclasses.field(metadata={"unit": unit, "neutral": neutral})
+
+
 def units_of(model: type) -> dict[str, str]:
     """Parameter name -> unit of a model class, in the order of declaration."""
     return {field.name: field.metadata["unit"] for field in dataclasses.fields(model) if "unit" in field.metadata}
+
+
+def parameters_of(model: type) -> dict[str, str]:
+    """Parameter name -> unit of the parameters that an event table needs: all but those of the route."""
+    fields = [field for field in dataclasses.fields(model) if "unit" in field.metadata]
+    return {field.name: field.metadata["unit"] for field in fields if "neutral" not in field.metadata}
 
 
 class _Parameterized(eqx.Module):
@@ -36,14 +52,20 @@ class _Parameterized(eqx.Module):
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Build from a mapping that may hold more than the model needs.
+        """Build from a mapping that may hold more than the model needs; routes that it lacks are neutral.
 
         Raises
         ------
         KeyError
             Naming the first parameter that is missing.
         """
-        return cls(**{name: values[name] for name in units_of(cls)})
+        neutral = {field.name: field.metadata.get("neutral") for field in dataclasses.fields(cls)}
+        return cls(
+            **{
+                name: values[name] if name in values or neutral[name] is None else jnp.asarray(neutral[name])
+                for name in units_of(cls)
+            }
+        )
 
 
 class DoseTable(eqx.Module):
@@ -73,7 +95,25 @@ class DoseTable(eqx.Module):
 
 
 class AbstractPKModel(_Parameterized):
-    """Concentration in plasma from doses."""
+    """A structure: compartments that doses enter, and what is seen of them.
+
+    It has two faces. The event engine advances `State`, the amounts of all compartments, through an event table. The drives
+    of pharmacodynamic models ask for `concentration`, which need not know of the other compartments.
+
+    Attributes
+    ----------
+    compartments
+        Names, in the order of CMT.
+    outputs
+        Names and units of what `observe` returns.
+    """
+
+    compartments: ClassVar[tuple[str, ...]]
+    outputs: ClassVar[Mapping[str, str]]
+
+    @abstractmethod
+    def observe(self, amounts: State) -> dict[str, Array]:
+        """Outputs by name, from the amounts of all compartments in mg (or in the unit that the class states)."""
 
     @abstractmethod
     def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
@@ -82,6 +122,41 @@ class AbstractPKModel(_Parameterized):
     @abstractmethod
     def onset_h(self) -> Lanes:
         """Delay between a dose and its first trace in plasma, hours."""
+
+
+class Transition(NamedTuple):
+    """What a linear structure makes of an interval; entries `[row][column]`, None where nothing ever passes.
+
+    Attributes
+    ----------
+    matrix
+        Amount at the end, per amount at the start.
+    response
+        Amount at the end, per constant input of 1 mg/h during the interval.
+    """
+
+    matrix: tuple[tuple[Array | None, ...], ...]
+    response: tuple[tuple[Array | None, ...], ...]
+
+
+class AbstractLinearPKModel(AbstractPKModel):
+    """A structure whose amounts superpose, advanced exactly."""
+
+    @abstractmethod
+    def transition(self, length_h: Lanes) -> Transition:
+        """Exact change over an interval of the given length; broadcasts over lengths and parameters."""
+
+
+class AbstractSteppedPKModel(AbstractPKModel):
+    """A structure without a closed form, advanced by steps of an L-stable method."""
+
+    @abstractmethod
+    def initial(self) -> State:
+        """Amounts before anything was given, and after a reset."""
+
+    @abstractmethod
+    def slope(self, amounts: State) -> State:
+        """Time derivative of the amounts, per hour, without the inputs of infusions."""
 
 
 class AbstractGrowthLaw(_Parameterized):

@@ -8,7 +8,8 @@ from typing import Any
 
 from pkpd.registry import Registry
 
-COMPARTMENT_PARAMETERS = {"lag": "depot.lag", "bioavailability": "depot.bioavailability"}
+# What an event table may give or leave to each compartment.
+OF_A_COMPARTMENT = {"lag": "h", "bioavailability": "1", "duration": "h", "rate": "mg/h"}
 
 
 def structures() -> tuple[str, ...]:
@@ -23,28 +24,40 @@ def endpoints() -> tuple[str, ...]:
 
 def parameter_units(structure: str) -> dict[str, str]:
     """Full name of every parameter that an analysis may give -> unit."""
-    return {COMPARTMENT_PARAMETERS.get(name, name): unit for name, unit in _units("pkpd.pk_models", structure).items()}
+    of_compartments = {
+        f"{compartment}.{word}": unit for compartment in compartments(structure) for word, unit in OF_A_COMPARTMENT.items()
+    }
+    return _body(structure) | of_compartments
 
 
 def required_parameters(structure: str) -> tuple[str, ...]:
     """Parameters that have no default."""
-    return tuple(name for name in _units("pkpd.pk_models", structure) if name not in COMPARTMENT_PARAMETERS)
+    return tuple(_body(structure))
 
 
 def compartments(structure: str) -> tuple[str, ...]:
     """Compartments that a dose may enter, CMT 1 first."""
-    return ("depot", "central") if any("absorption" in name for name in parameter_units(structure)) else ("central",)
+    return tuple(_kind(structure).compartments)
 
 
 def output_units(structure: str) -> Mapping[str, str]:
     """Outputs that may be observed -> unit."""
-    kind: Any = Registry("pkpd.pk_models", object).get(structure)
-    return dict(getattr(kind, "outputs", {"concentration": "mg/L"}))
+    return dict(_kind(structure).outputs)
 
 
 def endpoint_parameters(model: str) -> dict[str, str]:
     """Parameters of a residual error -> unit; `value` is the unit of the endpoint."""
     return _units("pkpd.endpoints", model)
+
+
+def _kind(structure: str) -> Any:
+    return Registry("pkpd.pk_models", object).get(structure)
+
+
+def _body(structure: str) -> dict[str, str]:
+    """Parameters of the structure itself; those of its route are said of a compartment."""
+    fields = dataclasses.fields(_kind(structure))
+    return {each.name: each.metadata["unit"] for each in fields if "unit" in each.metadata and "neutral" not in each.metadata}
 
 
 def _units(group: str, name: str) -> dict[str, str]:

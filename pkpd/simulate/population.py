@@ -16,8 +16,10 @@ from pkpd import units
 from pkpd.domain.population import BlqMethod, CovariateEffect, CovariateForm, PopulationAnalysis, PopulationParameter
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractEndpoint, AbstractPKModel
+from pkpd.dynamics.events.plan import Plan
+from pkpd.io.structures import parameter_units
 from pkpd.registry import Registry
-from pkpd.simulate.events import StudyEvents, concentrations, events_of, parameter_units
+from pkpd.simulate.study_events import outputs_at_records, plan_of
 
 type Values = Mapping[str, Array]
 
@@ -28,8 +30,10 @@ class PopulationDesign:
 
     Attributes
     ----------
-    events
+    plan
         Records of every subject side by side, padded.
+    steps
+        Per interval between records, for structures without a closed form.
     factors
         Parameter -> number from its written unit to that of the model.
     covariates
@@ -42,12 +46,13 @@ class PopulationDesign:
 
     analysis: PopulationAnalysis
     kind: type[AbstractPKModel]
-    events: StudyEvents
+    plan: Plan
     factors: Mapping[str, float]
     covariates: Mapping[str, NDArray[np.float64]]
     occasion: NDArray[np.int64]
     obs_subject: NDArray[np.int64]
     obs_record: NDArray[np.int64]
+    steps: int = 16
 
     @property
     def subjects(self) -> int:
@@ -59,28 +64,32 @@ def population_design(analysis: PopulationAnalysis) -> PopulationDesign:
     """Put the records of a study side by side."""
     data = analysis.study.data
     kind = Registry("pkpd.pk_models", AbstractPKModel).get(analysis.structure)
-    events = events_of(data, kind)
-    rows = np.maximum(events.rows, 0)
-    unit = parameter_units(kind)
+    lags = [each.typical for name, each in analysis.parameters.items() if name.endswith(".lag")]
+    plan = plan_of(data, longest_lag_h=max((_longest_h(prior) for prior in lags), default=0.0))
+    # a padded record repeats the last one of its subject
+    rows = np.maximum.accumulate(plan.rows, axis=1)
+    unit = parameter_units(analysis.structure)
     covariates = {}
     for name in map(str, data.data_vars):
         if name.startswith("covariate_"):
             values = np.asarray(data[name].values, dtype=float)[rows]
             constant = np.all(values == values[:, :1])
             covariates[name.removeprefix("covariate_")] = values[:, :1] if constant else values
-    place = np.zeros(data.sizes["record"], dtype=np.int64)
-    subject, column = np.nonzero(events.rows >= 0)
-    place[events.rows[subject, column]] = column
     return PopulationDesign(
         analysis=analysis,
         kind=kind,
-        events=events,
+        plan=plan,
         factors={name: units.factor(each.typical.unit, unit[name]) for name, each in analysis.parameters.items()},
         covariates=covariates,
         occasion=np.asarray(data["occasion"].values)[rows],
         obs_subject=np.asarray(data["obs_subject"].values),
-        obs_record=place[np.asarray(data["obs_record"].values)],
+        obs_record=np.asarray(plan.record_of_row)[np.asarray(data["obs_record"].values)],
     )
+
+
+def _longest_h(prior: Prior) -> float:
+    """A lag that its prior hardly ever exceeds, in hours."""
+    return float(prior.quantile(0.9999)) * units.factor(prior.unit, "h")
 
 
 def individual_parameters(design: PopulationDesign, values: Values) -> dict[str, Array]:
@@ -162,7 +171,8 @@ def categories_of(analysis: PopulationAnalysis, effect: CovariateEffect) -> tupl
 
 def predictions(design: PopulationDesign, values: Values) -> dict[str, Float[Array, " obs_id"]]:
     """Prediction of every observation under one draw, by output of the structure, in the unit of the output."""
-    outputs = concentrations(design.kind, design.events, individual_parameters(design, values))
+    parameters = individual_parameters(design, values)
+    outputs = outputs_at_records(design.kind, design.plan, parameters, steps=design.steps)
     return {name: each[design.obs_subject, design.obs_record] for name, each in outputs.items()}
 
 

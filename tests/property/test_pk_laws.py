@@ -13,7 +13,6 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from pkpd.dynamics.base import AbstractPKModel, DoseTable, units_of
-from pkpd.dynamics.pk.one_compartment import OneCompartment
 from pkpd.dynamics.pk.one_compartment_oral import OneCompartmentOral
 from pkpd.dynamics.pk.two_compartment_oral import TwoCompartmentOral
 from pkpd.dynamics.pk.two_compartment_saturable import TwoCompartmentSaturable
@@ -21,19 +20,21 @@ from pkpd.registry import Registry
 
 MODELS = Registry("pkpd.pk_models", AbstractPKModel)
 LINEAR = tuple(name for name in MODELS.names() if "half_saturation" not in units_of(MODELS.get(name)))
-ABSORBING = tuple(name for name in MODELS.names() if "absorption_rate" in units_of(MODELS.get(name)))
+ABSORBING = tuple(name for name in MODELS.names() if "absorption" in units_of(MODELS.get(name)))
 END_H = 200.0
 TIMES_H = jnp.linspace(0.0, END_H, 101)
 # Wide, and such that every half-life is short enough for the tests of areas.
 RANGES = {
     "bioavailability": (0.05, 1.0),
     "lag": (0.0, 3.0),
-    "absorption_rate": (0.05, 3.0),
+    "absorption": (0.05, 3.0),
     "clearance": (0.2, 5.0),
     "volume": (2.0, 20.0),
     "central_volume": (2.0, 20.0),
     "peripheral_volume": (2.0, 20.0),
     "intercompartmental_clearance": (0.2, 5.0),
+    "second_peripheral_volume": (2.0, 20.0),
+    "second_intercompartmental_clearance": (0.2, 5.0),
     "max_elimination_rate": (0.05, 5.0),
     "half_saturation": (0.02, 5.0),
 }
@@ -247,7 +248,7 @@ def solved(drawn: dict[str, float], elapsed: np.ndarray, volumes: tuple[str, str
     """Concentration after a unit dose through the absorption site, by the exponential of the rate matrix."""
     central, outer = drawn[volumes[0]], drawn[volumes[1]] if volumes[1] else 1.0
     exchange = drawn["intercompartmental_clearance"] if volumes[1] else 0.0
-    rate = drawn["absorption_rate"]
+    rate = drawn["absorption"]
     matrix = np.array(
         [
             [-rate, 0.0, 0.0],
@@ -259,7 +260,6 @@ def solved(drawn: dict[str, float], elapsed: np.ndarray, volumes: tuple[str, str
 
 
 VOLUMES = {
-    OneCompartment: ("volume", None),
     OneCompartmentOral: ("volume", None),
     TwoCompartmentOral: ("central_volume", "peripheral_volume"),
 }
@@ -270,11 +270,11 @@ VOLUMES = {
 @given(drawn=parameters)
 def test_the_closed_form_solves_the_differential_equation(kind, drawn):
     pk = kind.of({field: jnp.asarray(value) for field, value in drawn.items()})
-    lag = drawn["lag"] if kind is not OneCompartment else 0.0
+    lag = drawn["lag"]
     share = drawn["bioavailability"] if kind is not TwoCompartmentOral else 1.0
     times = np.linspace(0.1, END_H, 40)
 
-    course = concentration(pk, doses("one_compartment", [0.0], [1.0]), jnp.asarray(times))
+    course = concentration(pk, doses("one_compartment_oral", [0.0], [1.0]), jnp.asarray(times))
 
     np.testing.assert_allclose(course, share * solved(drawn, times - lag, VOLUMES[kind]), rtol=1e-6, atol=1e-9)
 
@@ -296,9 +296,9 @@ def test_equal_rates_of_absorption_and_elimination_stay_right_and_differentiable
         if outer
         else drawn["clearance"] / drawn[central]
     )
-    drawn = drawn | {"absorption_rate": met * (1.0 + apart), "lag": 0.0, "bioavailability": 1.0}
+    drawn = drawn | {"absorption": met * (1.0 + apart), "lag": 0.0, "bioavailability": 1.0}
     times = np.linspace(0.5, 60.0, 30)
-    table = doses("one_compartment", [0.0], [1.0])
+    table = doses("one_compartment_oral", [0.0], [1.0])
     values = {field: jnp.asarray(value) for field, value in drawn.items()}
 
     course = concentration(kind.of(values), table, jnp.asarray(times))

@@ -49,6 +49,8 @@ NEVER_IN = {
 
 GROUP_OF = {
     "AbstractPKModel": "pkpd.pk_models",
+    "AbstractLinearPKModel": "pkpd.pk_models",
+    "AbstractSteppedPKModel": "pkpd.pk_models",
     "AbstractPDModel": "pkpd.pd_models",
     "AbstractGrowthLaw": "pkpd.growth_laws",
     "AbstractEndpoint": "pkpd.endpoints",

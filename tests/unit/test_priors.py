@@ -28,7 +28,7 @@ OTHERS = "".join(
 typical = {{ family = "fixed", value = "{value}", basis = "assumed", source = "guess" }}
 between = "none"
 """
-    for name, value in {"volume": "1580 L", "absorption_rate": "0.2 1/h", "lag": "0.5 h"}.items()
+    for name, value in {"volume": "1580 L", "absorption": "0.2 1/h", "lag": "0.5 h"}.items()
 )
 SHARE = """
 [human.pk.bioavailability]
@@ -371,7 +371,7 @@ def test_a_component_that_is_not_there_is_refused_with_what_there_is(kind, name,
 
 def test_an_analysis_may_replace_a_prior_in_the_same_dimension_only():
     component = read_component("drug", "palbociclib", "mouse")
-    replaced = component.parameters["absorption_rate"]
+    replaced = component.parameters["absorption"]
     good = {"family": "lognormal", "median": "2 1/d", "sd": 0.5, "basis": "assumed", "source": "judgment"}
     bad = {**good, "median": "2 h"}
     findings: list[Finding] = []
@@ -379,10 +379,10 @@ def test_an_analysis_may_replace_a_prior_in_the_same_dimension_only():
     def override(typical):
         return read_override(
             {"typical": typical, "between": "none"},
-            "absorption_rate",
+            "absorption",
             replaced=replaced,
             findings=findings,
-            where="analysis.toml: priors.palbociclib.absorption_rate",
+            where="analysis.toml: priors.palbociclib.absorption",
             sources=component.sources,
         )
 
@@ -391,4 +391,4 @@ def test_an_analysis_may_replace_a_prior_in_the_same_dimension_only():
     assert accepted is not None
     assert (accepted.typical.location, accepted.unit) == (2.0, "1/d")
     assert refused is None
-    assert [found.where for found in findings] == ["analysis.toml: priors.palbociclib.absorption_rate.typical.median"]
+    assert [found.where for found in findings] == ["analysis.toml: priors.palbociclib.absorption.typical.median"]

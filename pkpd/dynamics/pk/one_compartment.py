@@ -1,33 +1,48 @@
-"""One compartment, intravenous or through an absorption site without lag, in closed form (antibodies in mice)."""
+"""One compartment, intravenous, in closed form."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
-from pkpd.dynamics.pk.one_compartment_oral import OneCompartmentOral
+from pkpd.dynamics.base import (
+    AbstractLinearPKModel,
+    DoseTable,
+    Lanes,
+    State,
+    Transition,
+    parameter,
+)
+from pkpd.dynamics.pk.mammillary import Disposition, one_compartment
 
 
-class OneCompartment(AbstractPKModel):
-    """Linear elimination; intraperitoneal doses are absorbed, intravenous doses and infusions are not."""
+class OneCompartment(AbstractLinearPKModel):
+    """Intravenous doses and infusions; clearance and volume are systemic."""
+
+    compartments: ClassVar[tuple[str, ...]] = ("central",)
+    outputs: ClassVar[Mapping[str, str]] = {"concentration": "mg/L"}
 
     clearance: Lanes = parameter("L/h")
     volume: Lanes = parameter("L")
-    absorption_rate: Lanes = parameter("1/h")
-    bioavailability: Lanes = parameter("1")
 
     def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L."""
-        with_lag = OneCompartmentOral(
-            clearance=self.clearance,
-            volume=self.volume,
-            absorption_rate=self.absorption_rate,
-            lag=jnp.zeros(()),
-            bioavailability=self.bioavailability,
-        )
-        return with_lag.concentration(doses, times_h)
+        return self._disposition().concentration(self.volume, doses, times_h)
 
     def onset_h(self) -> Lanes:
         """No delay."""
         return jnp.zeros(())
+
+    def transition(self, length_h: Lanes) -> Transition:
+        """Exact change of all amounts."""
+        return self._disposition().transition(length_h)
+
+    def observe(self, amounts: State) -> dict[str, Array]:
+        """Total plasma concentration, mg/L."""
+        return {"concentration": amounts[0] / self.volume}
+
+    def _disposition(self) -> Disposition:
+        return one_compartment(self.clearance, self.volume)

@@ -1,46 +1,66 @@
-"""Two compartments with first-order absorption and lag, in closed form (oral CDK4/6 inhibitors in patients)."""
+"""Two compartments with first-order absorption, in closed form."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
-from pkpd.dynamics.pk.modes import separate, superpose
+from pkpd.dynamics.base import (
+    AbstractLinearPKModel,
+    DoseTable,
+    Lanes,
+    State,
+    Transition,
+    parameter,
+    route_parameter,
+)
+from pkpd.dynamics.pk.mammillary import Disposition, two_compartments
 
 
-class TwoCompartmentOral(AbstractPKModel):
+class TwoCompartmentOral(AbstractLinearPKModel):
     """Apparent parameters (divided by bioavailability).
 
     References
     ----------
-    Gibaldi M, Perrier D. Pharmacokinetics, 2nd ed., 1982, chapter 2: the tri-exponential solution.
+    Gibaldi M, Perrier D. Pharmacokinetics, 2nd ed., 1982, chapter 2.
     """
+
+    compartments: ClassVar[tuple[str, ...]] = ("depot", "central", "peripheral")
+    outputs: ClassVar[Mapping[str, str]] = {"concentration": "mg/L"}
 
     clearance: Lanes = parameter("L/h")
     central_volume: Lanes = parameter("L")
     intercompartmental_clearance: Lanes = parameter("L/h")
     peripheral_volume: Lanes = parameter("L")
-    absorption_rate: Lanes = parameter("1/h")
-    lag: Lanes = parameter("h")
+    absorption: Lanes = parameter("1/h")
+    lag: Lanes = route_parameter("h", neutral=0.0)
 
     def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
-        """Total plasma concentration, mg/L; doses that are not absorbed enter the central compartment."""
-        out = self.clearance / self.central_volume
-        there = self.intercompartmental_clearance / self.central_volume
-        back = self.intercompartmental_clearance / self.peripheral_volume
-        total = out + there + back
-        slow = 2.0 * out * back / (total + jnp.sqrt(total**2 - 4.0 * out * back))
-        fast = out * back / slow
-        absorption = separate(separate(self.absorption_rate, fast), slow)
-        direct = jnp.stack([(fast - back) / (fast - slow), (back - slow) / (fast - slow), jnp.zeros_like(fast)])
-        share_fast = absorption * (back - fast) / ((absorption - fast) * (slow - fast))
-        share_slow = absorption * (back - slow) / ((absorption - slow) * (fast - slow))
-        absorbed = jnp.stack([share_fast, share_slow, -(share_fast + share_slow)])
-        rates = jnp.stack([fast, slow, absorption + jnp.zeros_like(fast)])
-        per_volume = 1.0 / self.central_volume
-        return superpose(rates, absorbed * per_volume, direct * per_volume, doses, times_h, lag_h=self.lag)
+        """Total plasma concentration, mg/L."""
+        return self._disposition().concentration(
+            self.central_volume,
+            doses,
+            times_h,
+            absorption=self.absorption,
+            lag_h=self.lag,
+        )
 
     def onset_h(self) -> Lanes:
         """The lag."""
         return jnp.asarray(self.lag)
+
+    def transition(self, length_h: Lanes) -> Transition:
+        """Exact change of all amounts."""
+        return self._disposition().transition(length_h, absorption=self.absorption)
+
+    def observe(self, amounts: State) -> dict[str, Array]:
+        """Total plasma concentration, mg/L."""
+        return {"concentration": amounts[1] / self.central_volume}
+
+    def _disposition(self) -> Disposition:
+        return two_compartments(
+            self.clearance, self.central_volume, self.intercompartmental_clearance, self.peripheral_volume
+        )

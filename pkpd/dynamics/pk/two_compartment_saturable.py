@@ -8,12 +8,14 @@ because each of its stages is only a quadratic equation.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
+from pkpd.dynamics.base import AbstractSteppedPKModel, DoseTable, Lanes, State, parameter
 
 MAX_STEP_H = 2.0
 AFTER_CHANGE_H = (0.0, 0.03, 0.3)  # short steps after a dose and after the end of an infusion, where the curve bends
@@ -28,7 +30,7 @@ EARLIER_STAGES = (
 )
 
 
-class TwoCompartmentSaturable(AbstractPKModel):
+class TwoCompartmentSaturable(AbstractSteppedPKModel):
     """Intravenous doses, bolus or infusion.
 
     References
@@ -36,6 +38,9 @@ class TwoCompartmentSaturable(AbstractPKModel):
     Structure: Azzopardi N et al. Clin Cancer Res 2011;17:6329, with the zero-order term written as a saturable one.
     Method: SDIRK of order 4, Hairer E, Wanner G. Solving Ordinary Differential Equations II, 1996, table IV.6.5.
     """
+
+    compartments: ClassVar[tuple[str, ...]] = ("central", "peripheral")
+    outputs: ClassVar[Mapping[str, str]] = {"concentration": "mg/L"}
 
     clearance: Lanes = parameter("L/h")
     central_volume: Lanes = parameter("L")
@@ -89,6 +94,18 @@ class TwoCompartmentSaturable(AbstractPKModel):
     def onset_h(self) -> Lanes:
         """No delay."""
         return jnp.zeros(())
+
+    def initial(self) -> State:
+        """Nothing."""
+        return (jnp.zeros(()), jnp.zeros(()))
+
+    def slope(self, amounts: State) -> State:
+        """Linear and saturable elimination, and exchange."""
+        return self._rate(amounts[0], amounts[1], jnp.zeros(()))
+
+    def observe(self, amounts: State) -> dict[str, Array]:
+        """Total plasma concentration, mg/L."""
+        return {"concentration": amounts[0] / self.central_volume}
 
     def _rate(self, central: Array, peripheral: Array, speed_in: Array) -> tuple[Array, Array]:
         concentration = central / self.central_volume
