@@ -203,9 +203,8 @@ def centering_weights(analysis: PopulationAnalysis, design: PopulationDesign) ->
 
     start = jnp.zeros((len(names), design.subjects))
     # one subject's observations depend on its own deviates alone: one direction serves all subjects
-    slopes = np.stack(
-        [np.asarray(jax.jvp(standardized, (start,), (start.at[index].set(1.0),))[1]) for index in range(len(names))]
-    )
+    slope = jax.jit(lambda along: jax.jvp(standardized, (start,), (along,))[1])
+    slopes = np.stack([np.asarray(slope(start.at[index].set(1.0))) for index in range(len(names))])
     weights = np.zeros((len(names), design.subjects))
     for subject in range(design.subjects):
         mine = slopes[:, design.obs_subject == subject]

@@ -55,6 +55,8 @@ class PopulationLayout:
         Whether DV holds the natural logarithm of the value.
     covariates
         Column -> whether it is categorical.
+    missing
+        Standard name -> numbers that stand for a missing value.
     """
 
     columns: Mapping[str, str]
@@ -66,6 +68,7 @@ class PopulationLayout:
     ignored_observations: tuple[str, ...]
     logarithm: bool
     covariates: Mapping[str, bool]
+    missing: Mapping[str, tuple[float, ...]]
     where: str
 
 
@@ -95,8 +98,25 @@ def read_population_layout(
             for parameter in parameters.values()
             for effect in parameter.covariates
         },
+        missing=_missing(root),
         where=where,
     )
+
+
+def _missing(root: TomlTable) -> dict[str, tuple[float, ...]]:
+    table = root.table("missing", required=False)
+    found: dict[str, tuple[float, ...]] = {}
+    for key, value in table.values.items() if table is not None else ():
+        assert table is not None
+        if key.upper() not in COLUMNS:
+            table.report(
+                "E_UNKNOWN_COLUMN", key, f"'{key}' is not a standard column", closest_hint(key.upper(), COLUMNS)
+            )
+        elif not isinstance(value, list) or not all(isinstance(item, (int, float)) for item in value):
+            table.report("E_TYPE", key, f"{value!r} is not a list of numbers", f"write {key} = [99]")
+        else:
+            found[key.upper()] = tuple(float(item) for item in value)
+    return found
 
 
 def _columns(root: TomlTable) -> dict[str, str]:

@@ -183,7 +183,7 @@ class _Reader:
         if not math.isfinite(value):
             self.report(row.line, "E_NOT_FINITE", name, f"'{text}' is not a finite number", "write '.' where missing")
             return default
-        return value
+        return default if value in self.layout.missing.get(name, ()) else value
 
     def read(self, row: Row) -> None:
         """Record of a row, and its observation."""

@@ -25,7 +25,9 @@ def endpoints() -> tuple[str, ...]:
 def parameter_units(structure: str) -> dict[str, str]:
     """Full name of every parameter that an analysis may give -> unit."""
     of_compartments = {
-        f"{compartment}.{word}": unit for compartment in compartments(structure) for word, unit in OF_A_COMPARTMENT.items()
+        f"{compartment}.{word}": unit
+        for compartment in compartments(structure)
+        for word, unit in OF_A_COMPARTMENT.items()
     }
     return _body(structure) | of_compartments
 
@@ -57,7 +59,11 @@ def _kind(structure: str) -> Any:
 def _body(structure: str) -> dict[str, str]:
     """Parameters of the structure itself; those of its route are said of a compartment."""
     fields = dataclasses.fields(_kind(structure))
-    return {each.name: each.metadata["unit"] for each in fields if "unit" in each.metadata and "neutral" not in each.metadata}
+    return {
+        each.name: each.metadata["unit"]
+        for each in fields
+        if "unit" in each.metadata and "neutral" not in each.metadata
+    }
 
 
 def _units(group: str, name: str) -> dict[str, str]:
