@@ -1,4 +1,7 @@
-"""Posterior medians beside the estimates of Monolix, and the prior beside both: `python reports/against_monolix.py RUN CSV NAME=PARAMETER[/DIVISOR] ...`."""
+"""Posterior medians beside the estimates of Monolix, and the prior beside both.
+
+python reports/against_monolix.py RUN CSV NAME=PARAMETER[/DIVISOR] ...
+"""
 
 import csv
 import sys

@@ -33,7 +33,7 @@ def read_checked(path: Path) -> Analysis | PopulationAnalysis:
     return analysis
 
 
-def with_options[A: (Analysis, PopulationAnalysis)](analysis: A, **stated: Any) -> A:
+def with_options[A: Analysis | PopulationAnalysis](analysis: A, **stated: Any) -> A:
     """The analysis with those options of the sampler that are not None replaced."""
     given = {name: value for name, value in stated.items() if value is not None}
     return replace(analysis, options=replace(analysis.options, **given))

@@ -40,7 +40,9 @@ class Prior:
     basis: Basis
     source: str
 
-    def quantile(self, probability: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def quantile(  # noqa: PLR0911 one return per family
+        self, probability: NDArray[np.float64] | float
+    ) -> NDArray[np.float64]:
         """Value below which the given share of the prior lies, in `unit`."""
         p = np.asarray(probability, dtype=np.float64)
         match self.family:

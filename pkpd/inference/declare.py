@@ -14,7 +14,7 @@ from pkpd.domain.prior import Between, Family, Prior, Scale
 type Symbol = Any
 
 
-def declare_prior(name: str, prior: Prior) -> Symbol:
+def declare_prior(name: str, prior: Prior) -> Symbol:  # noqa: PLR0911 one return per family
     """One random variable in the unit of its prior; log-normal and logit-normal ones through a standard normal deviate."""
     match prior.family:
         case Family.LOGNORMAL:
@@ -30,8 +30,9 @@ def declare_prior(name: str, prior: Prior) -> Symbol:
             return pm.HalfNormal(name, prior.scale)
         case Family.HALFCAUCHY:
             # As a function of a standard normal deviate its tail is light, and its mass near zero is no boundary.
-            above: Any = 0.5 * pt.erfc(_standard_normal(f"{name}.deviate") / np.sqrt(2.0))
-            return pm.Deterministic(name, prior.scale / pt.tan(0.5 * np.pi * above))
+            twice_above: Any = pt.erfc(_standard_normal(f"{name}.deviate") / np.sqrt(2.0))
+            slope: Any = pt.tan(0.25 * np.pi * twice_above)
+            return pm.Deterministic(name, prior.scale / slope)
         case Family.FIXED:
             return pm.Deterministic(name, pt.as_tensor(prior.location))
 

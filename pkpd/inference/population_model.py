@@ -97,7 +97,8 @@ def build_population_model(
             draw = dict(zip(names, arrays, strict=True))
             return sum((jnp.sum(each) for each in pointwise(analysis, design, draw).values()), start=jnp.zeros(()))
 
-        pm.Potential("log_likelihood", wrap_jax(log_likelihood)(*values.values()))
+        total: Any = wrap_jax(log_likelihood)
+        pm.Potential("log_likelihood", total(*values.values()))
     return model
 
 

@@ -10,7 +10,10 @@ from pkpd.dynamics.endpoint.normal import normal_log_density
 
 
 class Additive(AbstractEndpoint):
-    """Normal error, `sd = additive`; `positive` conditions on values that are not negative (method M4)."""
+    """Normal error, `sd = additive`.
+
+    `positive` conditions on values that are not negative (method M4).
+    """
 
     additive: Float[Array, "*observation"] = parameter("value")
     positive: bool = eqx.field(static=True, default=False)

@@ -11,7 +11,10 @@ from pkpd.dynamics.endpoint.normal import normal_log_density
 
 
 class Combined(AbstractEndpoint):
-    """Normal error, `sd² = additive² + (proportional * prediction)²`; `positive` conditions on values that are not negative (method M4)."""
+    """Normal error, `sd² = additive² + (proportional * prediction)²`.
+
+    `positive` conditions on values that are not negative (method M4).
+    """
 
     additive: Float[Array, "*observation"] = parameter("value")
     proportional: Float[Array, "*observation"] = parameter("1")

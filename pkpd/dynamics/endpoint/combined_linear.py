@@ -11,7 +11,10 @@ from pkpd.dynamics.endpoint.normal import normal_log_density
 
 
 class CombinedLinear(AbstractEndpoint):
-    """Normal error, `sd = additive + proportional * prediction`; `positive` conditions on values that are not negative (method M4)."""
+    """Normal error, `sd = additive + proportional * prediction`.
+
+    `positive` conditions on values that are not negative (method M4).
+    """
 
     additive: Float[Array, "*observation"] = parameter("value")
     proportional: Float[Array, "*observation"] = parameter("1")

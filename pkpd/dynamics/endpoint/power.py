@@ -11,7 +11,10 @@ from pkpd.dynamics.endpoint.normal import SMALLEST, normal_log_density
 
 
 class Power(AbstractEndpoint):
-    """Normal error, `sd = proportional * prediction^exponent, in the unit of the endpoint`; `positive` conditions on values that are not negative (method M4)."""
+    """Normal error, `sd = proportional * prediction^exponent, in the unit of the endpoint`.
+
+    `positive` conditions on values that are not negative (method M4).
+    """
 
     proportional: Float[Array, "*observation"] = parameter("1")
     exponent: Float[Array, "*observation"] = parameter("1")

@@ -11,7 +11,10 @@ from pkpd.dynamics.endpoint.normal import SMALLEST, normal_log_density
 
 
 class Proportional(AbstractEndpoint):
-    """Normal error, `sd = proportional * prediction`; `positive` conditions on values that are not negative (method M4)."""
+    """Normal error, `sd = proportional * prediction`.
+
+    `positive` conditions on values that are not negative (method M4).
+    """
 
     proportional: Float[Array, "*observation"] = parameter("1")
     positive: bool = eqx.field(static=True, default=False)
