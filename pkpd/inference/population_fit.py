@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pkpd.domain.evidence import Source
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
+from pkpd.dynamics.base import AbstractLinearPKModel
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
     build_population_model,
@@ -36,20 +37,44 @@ from pkpd.simulate.population import (
     individual_parameters,
     population_design,
     predictions,
+    with_verified_steps,
 )
 
 BATCH = 16  # draws that are simulated side by side
+TOLERANCE = 1e-4
+PILOT_DRAWS, PILOT_SEED = 4, 20251225
 
 
 def population_fit(
-    analysis: PopulationAnalysis, *, weights: Mapping[str, NDArray[np.float64]] | None = None
+    analysis: PopulationAnalysis,
+    *,
+    weights: Mapping[str, NDArray[np.float64]] | None = None,
+    steps: int | None = None,
 ) -> PopulationFit:
-    """Model of a population analysis; weights that were found before are taken as they are."""
+    """Model of a population analysis; weights and steps that were found before are taken as they are."""
     design = population_design(analysis)
+    design = with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE) if steps is None else replace(design, steps=steps)
     found = centering_weights(analysis, design) if weights is None else weights
     return PopulationFit(
         model=build_population_model(analysis, design, found), analysis=analysis, design=design, weights=found
     )
+
+
+def _pilot_draws(analysis: PopulationAnalysis) -> list[dict[str, Array]]:
+    """The center of the priors, and subjects around it."""
+    center = {name: jnp.asarray(float(prior.quantile(0.5))) for name, prior in sampled_priors(analysis).items()}
+    draws = []
+    for number in range(PILOT_DRAWS):
+        draw = dict(center)
+        for name, each in analysis.parameters.items():
+            subjects = len(analysis.study.subjects)
+            noise = stream(PILOT_SEED, f"{name}.{number}")
+            if each.between is not None:
+                draw[f"{name}.eta"] = jnp.asarray(noise.standard_normal(subjects))
+            if each.occasion is not None:
+                draw[f"{name}.kappa"] = jnp.asarray(noise.standard_normal((subjects, analysis.study.occasions)))
+        draws.append(draw)
+    return draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +94,7 @@ class PopulationFit(AbstractFitModel):
 
     def recipe(self) -> Callable[[], AbstractFitModel]:
         """Builds it again with the weights that were found here."""
-        return partial(population_fit, self.analysis, weights=self.weights)
+        return partial(population_fit, self.analysis, weights=self.weights, steps=self.design.steps)
 
     def label(self, name: str) -> Label:
         """Label of a variable of the posterior."""
@@ -208,6 +233,7 @@ class PopulationFit(AbstractFitModel):
             "setting": analysis.study.setting,
             "structure": analysis.structure,
             "endpoints": list(analysis.errors),
+            "integrator": {"steps": self.design.steps, "relative_error": self.design.error},
             "observed": list(analysis.observed_in_words()),
             "assumptions": list(analysis.assumptions),
         }
@@ -226,5 +252,14 @@ class PopulationFit(AbstractFitModel):
         return (
             f"{len(study.subjects)} subjects, {study.data.sizes['obs_id']} observations, "
             f"{study.data.sizes['record']} records of {self.analysis.structure}",
+            *self._integrator_in_words(),
             *self.analysis.observed_in_words(),
+        )
+
+    def _integrator_in_words(self) -> tuple[str, ...]:
+        if issubclass(self.design.kind, AbstractLinearPKModel):
+            return ()
+        met = "" if self.design.error <= TOLERANCE else f", above the {TOLERANCE:g} that is wanted"
+        return (
+            f"integrator: {self.design.steps} steps an interval, relative error {self.design.error:.1e} on prior draws{met}",
         )

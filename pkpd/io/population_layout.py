@@ -51,6 +51,8 @@ class PopulationLayout:
         Endpoint -> unit of the output of the structure.
     endpoints
         DVID as written -> endpoint; the one key "" where all rows are of one endpoint.
+    ignored_rows
+        Column of the file -> cells whose rows are left out.
     logarithm
         Whether DV holds the natural logarithm of the value.
     covariates
@@ -66,6 +68,7 @@ class PopulationLayout:
     endpoints: Mapping[str, str]
     ignored_columns: tuple[str, ...]
     ignored_observations: tuple[str, ...]
+    ignored_rows: Mapping[str, tuple[str, ...]]
     logarithm: bool
     covariates: Mapping[str, bool]
     missing: Mapping[str, tuple[float, ...]]
@@ -81,8 +84,11 @@ def read_population_layout(
     stated, value_units = _units(root, named, outputs)
     ignore = root.table("ignore", required=False)
     columns, observations = (), ()
+    rows: dict[str, tuple[str, ...]] = {}
     if ignore is not None:
         columns, observations = read_texts(ignore, "columns"), read_texts(ignore, "observations")
+        inner = ignore.table("rows", required=False)
+        rows = {} if inner is None else {key: read_texts(inner, key) for key in inner.values}
         ignore.refuse_unknown()
     return PopulationLayout(
         columns=_columns(root),
@@ -92,6 +98,7 @@ def read_population_layout(
         endpoints=endpoints,
         ignored_columns=columns,
         ignored_observations=observations,
+        ignored_rows=rows,
         logarithm=logarithm,
         covariates={
             effect.column: effect.form is CovariateForm.CATEGORICAL

@@ -87,7 +87,7 @@ def _names(table: Table, layout: PopulationLayout, findings: list[Finding]) -> d
     mapped = set(layout.columns.values())
     for column in table.columns:
         standard = column.upper()
-        if column in mapped or column in layout.ignored_columns:
+        if column in mapped or column in layout.ignored_columns or column in layout.ignored_rows:
             continue
         if standard in COLUMNS and standard not in layout.columns:
             names[standard] = column
@@ -163,6 +163,7 @@ class _Reader:
         self.observations: list[dict[str, Any]] = []
         self.left_out: dict[str, int] = {}
         self.unstated: dict[str, int] = {}
+        self.skipped: list[int] = []
 
     def report(self, line: int, code: str, name: str, message: str, hint: str = "") -> None:
         column = self.names.get(name, name)
@@ -189,6 +190,9 @@ class _Reader:
         """Record of a row, and its observation."""
         cells = row.cells
         if cells.get(self.names.get("C", "")) is not None:
+            return
+        if any(cells.get(column) in values for column, values in self.layout.ignored_rows.items()):
+            self.skipped.append(row.line)
             return
         subject = cells.get(self.names["ID"])
         if subject is None or self.names["TIME"] not in cells:
@@ -290,6 +294,21 @@ class _Reader:
 
     def check(self) -> None:
         """Report what no single row shows."""
+        for column in self.layout.ignored_rows:
+            if column not in self.table.columns:
+                hint = closest_hint(column, self.table.columns)
+                where = f"{self.layout.where}: ignore.rows.{column}"
+                message = f"{self.table.name} has no column '{column}'"
+                self.findings.append(Finding(code="E_MISSING_COLUMN", where=where, message=message, hint=hint))
+        if self.skipped:
+            self.findings.append(
+                Finding(
+                    code="W_ROWS_LEFT_OUT",
+                    where=self.table.where(self.skipped[0]),
+                    message=f"{len(self.skipped)} rows are left out by [ignore] rows",
+                    severity=Severity.WARNING,
+                )
+            )
         for endpoint, count in self.unstated.items():
             self.findings.append(
                 Finding(

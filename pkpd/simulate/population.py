@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pkpd import units
 from pkpd.domain.population import BlqMethod, CovariateEffect, CovariateForm, PopulationAnalysis, PopulationParameter
 from pkpd.domain.prior import Prior, Scale
-from pkpd.dynamics.base import AbstractEndpoint, AbstractPKModel
+from pkpd.dynamics.base import AbstractEndpoint, AbstractLinearPKModel, AbstractPKModel
 from pkpd.dynamics.events.plan import Plan
 from pkpd.io.structures import parameter_units
 from pkpd.registry import Registry
@@ -34,6 +34,8 @@ class PopulationDesign:
         Records of every subject side by side, padded.
     steps
         Per interval between records, for structures without a closed form.
+    error
+        Largest change of a prediction, relative to the largest one of the subject, when the steps are doubled.
     factors
         Parameter -> number from its written unit to that of the model.
     covariates
@@ -52,7 +54,8 @@ class PopulationDesign:
     occasion: NDArray[np.int64]
     obs_subject: NDArray[np.int64]
     obs_record: NDArray[np.int64]
-    steps: int = 16
+    steps: int = 1
+    error: float = 0.0
 
     @property
     def subjects(self) -> int:
@@ -90,6 +93,38 @@ def population_design(analysis: PopulationAnalysis) -> PopulationDesign:
 def _longest_h(prior: Prior) -> float:
     """A lag that its prior hardly ever exceeds, in hours."""
     return float(prior.quantile(0.9999)) * units.factor(prior.unit, "h")
+
+
+STEPS = (1, 2, 4, 8, 16, 32)
+
+
+def with_verified_steps(design: PopulationDesign, draws: Sequence[Values], *, tolerance: float) -> PopulationDesign:
+    """The design with the fewest steps whose doubling changes no prediction by more than the tolerance, under any of the draws.
+
+    Structures with a closed form keep one step. Where even the largest number does not meet it, that number is taken, and `error`
+    says so.
+    """
+    if issubclass(design.kind, AbstractLinearPKModel):
+        return design
+    before: list[NDArray[np.float64]] | None = None
+    error = np.inf
+    for steps in STEPS:
+        trial = replace(design, steps=steps)
+        run = jax.jit(lambda values, trial=trial: predictions(trial, values))
+        after = [np.concatenate([np.asarray(each) for each in run(values).values()]) for values in draws]
+        if before is not None:
+            error = max(_change(design, old, new) for old, new in zip(before, after, strict=True))
+            if error <= tolerance:
+                return replace(design, steps=steps // 2, error=error)
+        before = after
+    return replace(design, steps=STEPS[-1], error=error)
+
+
+def _change(design: PopulationDesign, old: NDArray[np.float64], new: NDArray[np.float64]) -> float:
+    largest = np.zeros(design.subjects)
+    owner = np.resize(design.obs_subject, new.size)
+    np.maximum.at(largest, owner, np.abs(new))
+    return float(np.max(np.abs(new - old) / np.maximum(largest[owner], 1e-300)))
 
 
 def individual_parameters(design: PopulationDesign, values: Values) -> dict[str, Array]:
