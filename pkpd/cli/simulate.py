@@ -53,6 +53,8 @@ def simulate(
                 raise typer.BadParameter("give POSTERIOR and --schedule, or --model and --events, not both")
             _from_events(model, events, out, seed=seed, overwrite=overwrite)
             return
+        if posterior is not None and schedule is None:
+            raise typer.BadParameter("Missing option '--schedule'")
         if posterior is None or schedule is None:
             raise typer.BadParameter("give POSTERIOR and --schedule, or --model, --events and --out")
         _from_posterior(ctx, posterior, schedule, draws=draws, seed=seed or 0, out=out, every=every, disease=disease)

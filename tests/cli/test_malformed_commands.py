@@ -107,6 +107,8 @@ CASES = [
     usage("no argument", "fit", "Missing argument"),
     usage("too many arguments", "report run again", "unexpected extra argument"),
     usage("no schedule", "simulate posterior.nc", "Missing option '--schedule'"),
+    usage("a model without events", "simulate --model m.toml --out o.csv", "needs --model, --events and --out"),
+    usage("a schedule and events", "simulate run --model m.toml --events e.csv --out o.csv", "not both"),
     usage("no space", "optimize posterior.nc", "Missing option '--space'"),
     usage("no format", "export recommendation.json", "Missing option '--format'"),
     usage("a seed in words", "fit analysis.toml --seed many", "--seed"),
