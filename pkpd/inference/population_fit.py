@@ -53,7 +53,11 @@ def population_fit(
 ) -> PopulationFit:
     """Model of a population analysis; weights and steps that were found before are taken as they are."""
     design = population_design(analysis)
-    design = with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE) if steps is None else replace(design, steps=steps)
+    design = (
+        with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE)
+        if steps is None
+        else replace(design, steps=steps)
+    )
     found = centering_weights(analysis, design) if weights is None else weights
     return PopulationFit(
         model=build_population_model(analysis, design, found), analysis=analysis, design=design, weights=found

@@ -61,7 +61,7 @@ def sections(run: RunFolder) -> tuple[Section, ...]:
 
 
 def _asked(run: RunFolder) -> Section:
-    labels = ("setting", "disease", "combination", "growth", "drugs")
+    labels = ("setting", "disease", "combination", "growth", "drugs", "structure", "observed")
     analysis = run.posterior.analysis
     entries = [(label, _plain(analysis[label])) for label in labels if label in analysis]
     recommended = run.recommendation
@@ -103,12 +103,16 @@ def _gate(run: RunFolder) -> Section:
 
 def _observed(run: RunFolder) -> Section:
     title = "Observed against predicted"
-    shown = fit_figures.predictive(run.posterior)
-    if shown is None:
+    names = run.posterior.analysis.get("endpoints", ["tumor_volume"])
+    each = [fit_figures.predictive(run.posterior, str(name)) for name in names]
+    shown = [one for one in each if one is not None]
+    if not shown:
         missing = "This posterior holds no observations or no predictive draws."
         command = "pkpd fit analysis.toml   (without --no-observed)"
         return Section(key="observed", title=title, missing=missing, command=command)
-    return Section(key="observed", title=title, blocks=(Block(drawing=fit_figures.observed_figure(shown)),))
+    return Section(
+        key="observed", title=title, blocks=tuple(Block(drawing=fit_figures.observed_figure(one)) for one in shown)
+    )
 
 
 def _learned(run: RunFolder) -> Section:
