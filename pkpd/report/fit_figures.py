@@ -116,7 +116,7 @@ def coverage(shown: Predictive) -> tuple[ArmFit, ...]:
 def observed_figure(shown: Predictive) -> Drawing:
     """Every animal over the predictive band of its arm, on a logarithmic axis."""
     fits = coverage(shown)
-    columns = min(4, max(2, math.ceil(math.sqrt(len(fits))))) if len(fits) != 3 else 3
+    columns = len(fits) if len(fits) in (1, 3) else min(4, max(2, math.ceil(math.sqrt(len(fits)))))
     rows = math.ceil(len(fits) / columns)
     with drawing.figure(2.7 * rows + 0.3) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)

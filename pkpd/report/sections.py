@@ -43,7 +43,9 @@ class Section:
 
 
 def sections(run: RunFolder) -> tuple[Section, ...]:
-    """Every section of the report."""
+    """Every section of the report; that of a population study has none about schedules."""
+    if run.posterior.analysis.get("kind") == "population":
+        return (_asked(run), _gate(run), _observed(run), _learned(run), _sources(run), _provenance(run))
     return (
         _asked(run),
         _gate(run),

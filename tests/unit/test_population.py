@@ -230,3 +230,16 @@ def test_the_density_does_not_depend_on_how_individuals_are_sampled(tmp_path):
 
     assert {"clearance.centered", "volume.centered"} <= names
     assert np.isfinite(fitted.model.compile_logp()(fitted.model.initial_point()))
+
+
+def test_a_report_shows_observed_values_priors_gate_and_sources_of_a_population_fit(posterior, tmp_path):
+    from pkpd.report import write_report
+
+    posterior.save(tmp_path / "posterior.nc")
+
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+
+    assert "inside their 90 % interval" in page
+    assert "contraction" in page
+    assert "BLQ method M3" in page
+    assert "Choice of the analyst" in page
