@@ -34,7 +34,9 @@ def parameter_units(structure: str) -> dict[str, str]:
 
 def required_parameters(structure: str) -> tuple[str, ...]:
     """Parameters that have no default."""
-    return tuple(_body(structure))
+    fields = dataclasses.fields(_kind(structure))
+    optional = {each.name for each in fields if "absent" in each.metadata}
+    return tuple(name for name in _body(structure) if name not in optional)
 
 
 def compartments(structure: str) -> tuple[str, ...]:

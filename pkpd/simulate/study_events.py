@@ -50,7 +50,7 @@ def outputs_at_records(
     steps
         Per interval, for structures without a closed form.
     """
-    model = kind.of({name: jnp.asarray(parameters[name]) for name in parameters_of(kind)})
+    model = kind.of({name: jnp.asarray(parameters[name]) for name in parameters_of(kind) if name in parameters})
     words = tuple(field.name for field in dataclasses.fields(Entry))
     entries = tuple(
         Entry(
