@@ -12,6 +12,7 @@ from pkpd.io.population import read_population
 from pkpd.simulate.population import individual_parameters, population_design, predictions
 
 PRIOR = 'basis = "assumed", source = "analyst"'
+FEMALE = f'{{ family = "lognormal", median = 0.8, sd = 0.2, {PRIOR} }}'
 ANALYSIS = f"""schema = 1
 [study]
 setting = "human"
@@ -31,7 +32,7 @@ between = {{ family = "lognormal", sd = 0.3, uncertainty = 0.5, {PRIOR} }}
 occasion = {{ family = "lognormal", sd = 0.2, uncertainty = 0.5, {PRIOR} }}
 covariates = [
   {{ column = "CRCL", form = "linear", reference = 100, slope = 0.01 }},
-  {{ column = "SEX", form = "categorical", reference = "male", factors = {{ female = {{ family = "lognormal", median = 0.8, sd = 0.2, {PRIOR} }} }} }},
+  {{ column = "SEX", form = "categorical", reference = "male", factors = {{ female = {FEMALE} }} }},
 ]
 [parameters.volume]
 typical = {{ family = "lognormal", median = "20000 mL", sd = 0.5, {PRIOR} }}
