@@ -19,6 +19,9 @@ from pkpd.report.left_out import weighted_quantiles, weights_without
 
 NOT_INFORMED = 0.1  # contraction below this is within what 400 effective draws scatter
 QUANTILES = (0.05, 0.95)
+LONGEST_IN_HOURS = 14 * 24.0  # a study that lasts longer is drawn in days
+HOURS = {"h": 1.0, "d": 24.0}
+MOST_TIMES = 24  # at which a band is drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class Predictive:
     Attributes
     ----------
     table
-        Variables by `obs_id`: `arm`, `subject`, `time_d`, `value`, `censored`, `limit`.
+        Variables by `obs_id`: `arm`, `subject`, `time` (in `clock`), `value`, `censored`, `limit`.
     draws
         Array [sample, obs_id].
     weights
@@ -75,6 +78,7 @@ class Predictive:
 
     endpoint: str
     unit: str
+    clock: str
     table: xr.Dataset
     draws: NDArray[np.float64]
     weights: NDArray[np.float64] | None = None
@@ -98,17 +102,23 @@ def predictive(posterior: Posterior, endpoint: str = "tumor_volume") -> Predicti
     if draws.shape[1] == of_endpoint.size:
         draws = draws[:, of_endpoint]
     subject = study["obs_subject"].values[of_endpoint].astype(int)
+    clock = "d" if study["obs_time_h"].values.max() > LONGEST_IN_HOURS else "h"
     columns = {
         "arm": study["arm"].values.astype(str)[subject],
         "subject": subject,
-        "time_d": drawing.days(study["obs_time_h"].values[of_endpoint]),
+        "time": study["obs_time_h"].values[of_endpoint] / HOURS[clock],
         "value": study["value"].values[of_endpoint].astype(float),
         "censored": study["censored"].values[of_endpoint].astype(bool),
     }
     table = xr.Dataset({name: ("obs_id", values) for name, values in columns.items()})
     unit = str(posterior.group("posterior_predictive")[endpoint].attrs.get("units", ""))
     return Predictive(
-        endpoint=endpoint, unit=unit, table=table, draws=draws, weights=_weights(posterior, endpoint, draws.shape)
+        endpoint=endpoint,
+        unit=unit,
+        clock=clock,
+        table=table,
+        draws=draws,
+        weights=_weights(posterior, endpoint, draws.shape),
     )
 
 
@@ -144,7 +154,7 @@ def coverage(shown: Predictive) -> tuple[ArmFit, ...]:
 def observed_figure(shown: Predictive) -> Drawing:
     """Every animal over the predictive band of its arm, on a logarithmic axis."""
     fits = coverage(shown)
-    columns = min(4, max(2, math.ceil(math.sqrt(len(fits))))) if len(fits) != 3 else 3
+    columns = len(fits) if len(fits) in (1, 3) else min(4, max(2, math.ceil(math.sqrt(len(fits)))))
     rows = math.ceil(len(fits) / columns)
     with drawing.figure(2.7 * rows + 0.3) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -158,33 +168,50 @@ def observed_figure(shown: Predictive) -> Drawing:
             axes.set_ylabel(f"{_words(shown.endpoint)} [{_unit(shown.unit)}]")
         for column in range(columns):
             lowest = max(row for row in range(rows) if row * columns + column < len(fits))
-            grid[lowest, column].set_xlabel("time [d]")
+            grid[lowest, column].set_xlabel(f"time [{shown.clock}]")
             grid[lowest, column].tick_params(labelbottom=True)
         return drawing.finish(
-            figure, name="observed", title="Observed against predicted, by arm", reading=_observed_reading(fits)
+            figure,
+            name=f"observed-{shown.endpoint}",
+            title="Observed against predicted, by arm",
+            reading=_observed_reading(fits),
         )
 
 
 def _draw_arm(axes: Axes, shown: Predictive, fit: ArmFit) -> None:
     in_arm = shown.table["arm"].values == fit.arm
     table, draws = shown.table.isel(obs_id=in_arm), shown.draws[:, in_arm]
-    times = np.unique(table["time_d"].values)
-    pooled = [draws[:, table["time_d"].values == time].ravel() for time in times]
+    times, group = _pooled_times(table["time"].values)
+    pooled = [draws[:, group == index].ravel() for index in range(times.size)]
     summary = np.asarray([np.quantile(values, (0.05, 0.5, 0.95)) for values in pooled]).T
     band = drawing.Band(low=summary[0], median=summary[1], high=summary[2])
     drawing.draw_band(axes, times, band, color=drawing.BLUE)
     for subject in np.unique(table["subject"].values):
-        mine = table.isel(obs_id=table["subject"].values == subject).sortby("time_d")
+        mine = table.isel(obs_id=table["subject"].values == subject).sortby("time")
         known = mine.isel(obs_id=~mine["censored"].values)
         below = mine.isel(obs_id=mine["censored"].values)
-        axes.plot(mine["time_d"], mine["value"], color=drawing.INK, linewidth=0.5, alpha=0.35)
-        axes.plot(known["time_d"], known["value"], "o", color=drawing.INK, markersize=2.2, alpha=0.7)
-        axes.plot(below["time_d"], below["value"], "v", color=drawing.VERMILION, markersize=5, fillstyle="none")
+        axes.plot(mine["time"], mine["value"], color=drawing.INK, linewidth=0.5, alpha=0.35)
+        axes.plot(known["time"], known["value"], "o", color=drawing.INK, markersize=2.2, alpha=0.7)
+        axes.plot(below["time"], below["value"], "v", color=drawing.VERMILION, markersize=5, fillstyle="none")
     drawing.logarithmic(axes)
     axes.set_title(drawing.wrapped(fit.arm, 34))
     note = f"{fit.counted} of {fit.observed} inside ({100 * fit.coverage:.0f} %)" if fit.observed else "none observed"
     note += f"\n{fit.censored} below the limit (\N{WHITE DOWN-POINTING TRIANGLE})" if fit.censored else ""
     axes.text(0.03, 0.97, note, transform=axes.transAxes, va="top", fontsize=8)
+
+
+def _pooled_times(times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Times at which the band is drawn, and which of them each observation counts to.
+
+    Subjects seen at the same times share them; where everybody has times of its own, neighbors are put together, equally many each.
+    """
+    unique, group = np.unique(times, return_inverse=True)
+    if unique.size <= MOST_TIMES:
+        return unique, group
+    edges = np.unique(np.quantile(times, np.linspace(0.0, 1.0, MOST_TIMES + 1)))
+    group = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, edges.size - 2)
+    present, group = np.unique(group, return_inverse=True)
+    return np.asarray([times[group == index].mean() for index in range(present.size)]), group
 
 
 def _observed_reading(fits: Sequence[ArmFit]) -> str:
