@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.forcing import Forcing, Quadrature
@@ -76,11 +77,13 @@ class AbstractPKModel(_Parameterized):
     """Concentration in plasma from doses."""
 
     @abstractmethod
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L, just before any dose that is given at the same time."""
 
     @abstractmethod
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> Lanes | float:
         """Delay between a dose and its first trace in plasma, hours."""
 
 

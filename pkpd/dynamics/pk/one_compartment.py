@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
@@ -17,17 +17,19 @@ class OneCompartment(AbstractPKModel):
     absorption_rate: Lanes = parameter("1/h")
     bioavailability: Lanes = parameter("1")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L."""
         with_lag = OneCompartmentOral(
             clearance=self.clearance,
             volume=self.volume,
             absorption_rate=self.absorption_rate,
-            lag=jnp.zeros(()),
+            lag=0.0,
             bioavailability=self.bioavailability,
         )
         return with_lag.concentration(doses, times_h)
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> float:
         """No delay."""
-        return jnp.zeros(())
+        return 0.0

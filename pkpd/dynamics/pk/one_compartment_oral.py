@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
@@ -15,10 +16,12 @@ class OneCompartmentOral(AbstractPKModel):
     clearance: Lanes = parameter("L/h")
     volume: Lanes = parameter("L")
     absorption_rate: Lanes = parameter("1/h")
-    lag: Lanes = parameter("h")
+    lag: Lanes | float = parameter("h")
     bioavailability: Lanes = parameter("1")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L; doses that are not absorbed enter the central compartment."""
         out = self.clearance / self.volume
         absorption = separate(self.absorption_rate, out)
@@ -28,6 +31,6 @@ class OneCompartmentOral(AbstractPKModel):
         direct = jnp.stack(jnp.broadcast_arrays(1.0 / self.volume, jnp.zeros_like(share)))
         return superpose(rates, absorbed, direct, doses, times_h, lag_h=self.lag)
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> Lanes | float:
         """The lag."""
-        return jnp.asarray(self.lag)
+        return self.lag

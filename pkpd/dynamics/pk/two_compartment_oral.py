@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
@@ -22,9 +23,11 @@ class TwoCompartmentOral(AbstractPKModel):
     intercompartmental_clearance: Lanes = parameter("L/h")
     peripheral_volume: Lanes = parameter("L")
     absorption_rate: Lanes = parameter("1/h")
-    lag: Lanes = parameter("h")
+    lag: Lanes | float = parameter("h")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L; doses that are not absorbed enter the central compartment."""
         out = self.clearance / self.central_volume
         there = self.intercompartmental_clearance / self.central_volume
@@ -41,6 +44,6 @@ class TwoCompartmentOral(AbstractPKModel):
         per_volume = 1.0 / self.central_volume
         return superpose(rates, absorbed * per_volume, direct * per_volume, doses, times_h, lag_h=self.lag)
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> Lanes | float:
         """The lag."""
-        return jnp.asarray(self.lag)
+        return self.lag

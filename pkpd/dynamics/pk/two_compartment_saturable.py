@@ -11,6 +11,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractPKModel, DoseTable, Lanes, parameter
@@ -44,7 +45,9 @@ class TwoCompartmentSaturable(AbstractPKModel):
     max_elimination_rate: Lanes = parameter("mg/h")
     half_saturation: Lanes = parameter("mg/L")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L, up to `doses.end_h`; between steps by cubic Hermite interpolation."""
         lanes = jnp.broadcast_shapes(jnp.shape(self.clearance), doses.amount_mg.shape[1:])
         amounts = jnp.broadcast_to(doses.amount_mg, (doses.amount_mg.shape[0], *lanes))
@@ -86,9 +89,9 @@ class TwoCompartmentSaturable(AbstractPKModel):
         amount = jnp.where(jnp.reshape(times_h, width.shape) > 0, amount, 0.0)
         return jnp.maximum(amount, 0.0) / self.central_volume
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> float:
         """No delay."""
-        return jnp.zeros(())
+        return 0.0
 
     def _rate(self, central: Array, peripheral: Array, speed_in: Array) -> tuple[Array, Array]:
         concentration = central / self.central_volume
