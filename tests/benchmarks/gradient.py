@@ -14,25 +14,25 @@ if hasattr(os, "sched_setaffinity"):
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 os.environ["PKPD_CACHE_DIR"] = sys.argv[1]
 
-import dataclasses  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
+import dataclasses
+import time
+from pathlib import Path
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-from jaxtyping import Array  # noqa: E402
-from measure import fastest, report  # noqa: E402
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from measure import fastest, report
 
-from pkpd.cache import enable_compilation_cache  # noqa: E402
-from pkpd.cli.simulated_study import draw_study, study_table, write_example  # noqa: E402
-from pkpd.dynamics.accuracy import ChosenGrid  # noqa: E402
-from pkpd.dynamics.assembly import Assembly  # noqa: E402
-from pkpd.dynamics.endpoint.continuous import Continuous  # noqa: E402
-from pkpd.inference.model import verified_grid  # noqa: E402
-from pkpd.io.analysis import read_analysis  # noqa: E402
-from pkpd.simulate.design import Design, design_of, predict_volumes  # noqa: E402
-from pkpd.simulate.models import read_assembly  # noqa: E402
+from pkpd.cache import enable_compilation_cache
+from pkpd.cli.simulated_study import draw_study, study_table, write_example
+from pkpd.dynamics.accuracy import ChosenGrid
+from pkpd.dynamics.assembly import Assembly
+from pkpd.dynamics.endpoint.continuous import Continuous
+from pkpd.inference.model import verified_grid
+from pkpd.io.analysis import read_analysis
+from pkpd.simulate.design import Design, design_of, predict_volumes
+from pkpd.simulate.models import read_assembly
 
 MICE_PER_ARM, RESIDUAL, CALLS = 12, 0.1, 200
 
