@@ -117,7 +117,8 @@ def _at_known_times(rates: Array, after: Array, last: NDArray[np.int64], since_h
     """
     run = _length_of_runs(last, since_h)
     first, offsets = since_h[::run], _offsets(since_h, run)
-    patterns, which = np.unique(offsets, axis=0, return_inverse=True)
+    _, one, which = np.unique(np.round(offsets, 9), axis=0, return_index=True, return_inverse=True)
+    patterns = offsets[one]
     starts, places = _decays(rates, first), _decays(rates, patterns.ravel())
     total = jnp.zeros(())
     for mode in range(rates.shape[0]):
@@ -130,14 +131,15 @@ def _at_known_times(rates: Array, after: Array, last: NDArray[np.int64], since_h
 
 def _decays(rates: Array, times_h: NDArray[np.float64]) -> Array:
     """`[time, mode, ...]`, equal times computed once."""
-    distinct, which = np.unique(np.round(times_h, 9), return_inverse=True)
+    _, one, which = np.unique(np.round(times_h, 9), return_index=True, return_inverse=True)
+    distinct = times_h[one]  # unrounded: times that differ in the last digits only count as equal
     decays = jnp.exp(-rates * _column(jnp.asarray(distinct), rates)[:, None])
     return decays if np.array_equal(which, np.arange(times_h.size)) else decays[which]
 
 
 def _offsets(since_h: NDArray[np.float64], run: int) -> NDArray[np.float64]:
     rows = since_h.reshape(-1, run)
-    return np.round(rows - rows[:, :1], 9)
+    return rows - rows[:, :1]
 
 
 def _length_of_runs(last: NDArray[np.int64], since_h: NDArray[np.float64]) -> int:
@@ -147,7 +149,7 @@ def _length_of_runs(last: NDArray[np.int64], since_h: NDArray[np.float64]) -> in
     for run in (length for length in range(2, LONGEST_RUN + 1) if count % length == 0):
         rows = last.reshape(-1, run)
         if np.all(rows == rows[:, :1]):
-            needed = count // run + np.unique(_offsets(since_h, run), axis=0).size
+            needed = count // run + np.unique(np.round(_offsets(since_h, run), 9), axis=0).size
             best, fewest = (run, needed) if needed < fewest else (best, fewest)
     return best
 
