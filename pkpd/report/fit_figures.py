@@ -19,6 +19,7 @@ from pkpd.report.left_out import weighted_quantiles, weights_without
 
 NOT_INFORMED = 0.1  # contraction below this is within what 400 effective draws scatter
 QUANTILES = (0.05, 0.95)
+MOST_WEIGHTS = 8_000_000  # draws times observations: beyond, weighting each observation takes minutes
 LONGEST_IN_HOURS = 14 * 24.0  # a study that lasts longer is drawn in days
 HOURS = {"h": 1.0, "d": 24.0}
 MOST_TIMES = 24  # at which a band is drawn
@@ -124,6 +125,8 @@ def predictive(posterior: Posterior, endpoint: str = "tumor_volume") -> Predicti
 
 def _weights(posterior: Posterior, endpoint: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
     if not posterior.has_group("log_likelihood") or endpoint not in posterior.group("log_likelihood"):
+        return None
+    if math.prod(shape) > MOST_WEIGHTS:
         return None
     pointwise = posterior.values(endpoint, "log_likelihood")
     return weights_without(pointwise) if pointwise.shape == shape else None

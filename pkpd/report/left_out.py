@@ -7,7 +7,7 @@ that have seen a value cover it too often. Weighted to what the draws would be w
 from __future__ import annotations
 
 import numpy as np
-from arviz_stats.base import array_stats
+from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 
