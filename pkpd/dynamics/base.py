@@ -36,6 +36,11 @@ def route_parameter(unit: str, *, neutral: float) -> Any:
     return dataclasses.field(metadata={"unit": unit, "neutral": neutral})
 
 
+def optional_parameter(unit: str, *, absent: float) -> Any:
+    """Field that a file may leave out; it is then `absent`, which switches its term off."""
+    return dataclasses.field(metadata={"unit": unit, "absent": absent})
+
+
 def units_of(model: type) -> dict[str, str]:
     """Parameter name -> unit of a model class, in the order of declaration."""
     return {field.name: field.metadata["unit"] for field in dataclasses.fields(model) if "unit" in field.metadata}
@@ -47,19 +52,26 @@ def parameters_of(model: type) -> dict[str, str]:
     return {field.name: field.metadata["unit"] for field in fields if "neutral" not in field.metadata}
 
 
+def optional_of(model: type) -> frozenset[str]:
+    """Names of the parameters that a file may leave out."""
+    return frozenset(field.name for field in dataclasses.fields(model) if "absent" in field.metadata)
+
+
 class _Parameterized(eqx.Module):
     """A model whose fields are parameters."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Build from a mapping that may hold more than the model needs; routes that it lacks are neutral.
+        """Build from a mapping that may hold more than the model needs; what may be left out is then neutral.
 
         Raises
         ------
         KeyError
             Naming the first parameter that is missing.
         """
-        neutral = {field.name: field.metadata.get("neutral") for field in dataclasses.fields(cls)}
+        neutral = {
+            field.name: field.metadata.get("neutral", field.metadata.get("absent")) for field in dataclasses.fields(cls)
+        }
         return cls(
             **{
                 name: values[name] if name in values or neutral[name] is None else jnp.asarray(neutral[name])
@@ -106,9 +118,12 @@ class AbstractPKModel(_Parameterized):
         Names, in the order of CMT.
     outputs
         Names and units of what `observe` returns.
+    responses
+        Compartments that hold no drug and take no dose, such as a tumor; their `A_` stays in the unit of the class.
     """
 
     compartments: ClassVar[tuple[str, ...]]
+    responses: ClassVar[tuple[str, ...]] = ()
     outputs: ClassVar[Mapping[str, str]]
 
     @abstractmethod

@@ -20,7 +20,6 @@ from pkpd.domain.study import LEFT_CENSORED
 from pkpd.inference.declare import Symbol, declare_prior, forward
 from pkpd.simulate.population import PopulationDesign, categories_of, endpoint_of, predictions
 
-
 LAG = ".lag"
 
 

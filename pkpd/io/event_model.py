@@ -67,9 +67,14 @@ class StructureFacts:
     """Names and units of a structure, without its equations."""
 
     def __init__(
-        self, parameters: Mapping[str, str], compartments: tuple[str, ...], outputs: Mapping[str, str]
+        self,
+        parameters: Mapping[str, str],
+        compartments: tuple[str, ...],
+        outputs: Mapping[str, str],
+        optional: frozenset[str] = frozenset(),
     ) -> None:
         self.parameters = parameters
+        self.optional = optional
         self.compartments = compartments
         self.outputs = outputs
 
@@ -78,7 +83,9 @@ def _parameters(top: TomlTable, facts: StructureFacts | None) -> dict[str, Param
     table = top.table("parameters")
     if table is None or facts is None:
         return {}
-    found = {name: _spec(table, name, unit) for name, unit in facts.parameters.items()}
+    table.ask(*facts.optional)
+    asked = {name: unit for name, unit in facts.parameters.items() if name in table or name not in facts.optional}
+    found = {name: _spec(table, name, unit) for name, unit in asked.items()}
     for word in ("lag", "bioavailability"):
         if word in table and word not in facts.parameters:
             table.ask(word)

@@ -41,9 +41,13 @@ class EventRows:
 
 
 def read_event_rows(
-    table: Table, model: EventModel, compartments: tuple[str, ...], findings: list[Finding]
+    table: Table,
+    model: EventModel,
+    compartments: tuple[str, ...],
+    responses: tuple[str, ...],
+    findings: list[Finding],
 ) -> EventRows | None:
-    """Interpret a table; None, with findings, where something is wrong."""
+    """Interpret a table; None, with findings, where something is wrong. Compartments that are responses take no dose."""
     upper = {column.upper(): column for column in table.columns}
     named = {name: name if name in table.columns else upper.get(name.upper(), "") for name in model.columns}
     for name, column in named.items():
@@ -75,7 +79,7 @@ def read_event_rows(
     if "CMT" not in upper or any(v is None for v in numbers["CMT"]):
         value["CMT"] = np.where(value["CMT"] == 0.0, 1.0, value["CMT"])
     ids = [row.cells.get(upper.get("ID", ""), "") if "ID" in upper else "1" for row in table.rows]
-    _check(table, model, compartments, value, ids, numbers, findings)
+    _check(table, model, compartments, responses, value, ids, numbers, findings)
     words = {name: tuple(row.cells.get(column, "") for row in table.rows) for name, column in named.items()}
     if any(finding.severity is Severity.ERROR for finding in findings):
         return None
@@ -121,10 +125,11 @@ def _number(
     return None
 
 
-def _check(  # noqa: PLR0912  # one branch per rule
+def _check(  # noqa: PLR0912, PLR0915  # one branch per rule
     table: Table,
     model: EventModel,
     compartments: tuple[str, ...],
+    responses: tuple[str, ...],
     value: Mapping[str, NDArray[np.float64]],
     ids: list[str],
     numbers: Mapping[str, list[float | None]],
@@ -168,6 +173,10 @@ def _check(  # noqa: PLR0912  # one branch per rule
         if not 1.0 <= compartment <= len(compartments):
             listed = ", ".join(f"{number} {name}" for number, name in enumerate(compartments, start=1))
             report(row, "E_EVENT", f"CMT: there is no compartment {compartment:g}", f"compartments are {listed}")
+            continue
+        if compartments[int(compartment) - 1] in responses:
+            name = compartments[int(compartment) - 1]
+            report(row, "E_UNSUPPORTED", f"CMT: '{name}' holds no drug and takes no dose", "write another compartment")
             continue
         words = model.entries.get(compartments[int(compartment) - 1], {})
         name = compartments[int(compartment) - 1]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pkpd import units
 from pkpd.domain.event_model import CovariateForm, EventModel
-from pkpd.dynamics.base import AbstractLinearPKModel, AbstractPKModel, parameters_of
+from pkpd.dynamics.base import AbstractLinearPKModel, AbstractPKModel, optional_of, parameters_of
 from pkpd.dynamics.events.engine import Entry, observed, study_amounts
 from pkpd.dynamics.events.plan import plan_events
 from pkpd.errors import DataError, Finding, PkpdError, Severity, SpecError
@@ -27,9 +27,9 @@ from pkpd.registry import Registry
 if TYPE_CHECKING:
     import pandas as pd
 
-STEPS = (8, 16, 32, 64, 128, 256, 512)
+STEPS = (8, 16, 32, 64, 128, 256, 512, 1024)
 TOLERANCE = 1e-5
-_TINY = 1e-9  # of the largest amount in the compartment
+_TINY = 1e-6  # of the largest amount in the compartment: below it the error is absolute
 
 
 def simulate_events(
@@ -75,7 +75,7 @@ def simulate_events(
     except SpecError as error:
         raise SpecError([*error.findings, *findings]) from error
     kind = kinds.get(spec.structure)
-    rows = None if table is None else read_event_rows(table, spec, kind.compartments, findings)
+    rows = None if table is None else read_event_rows(table, spec, kind.compartments, kind.responses, findings)
     given = {} if rows is None or table is None else _values(spec, rows, table, findings, seed)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors or rows is None:
@@ -91,7 +91,10 @@ def simulate_events(
         "TIME": rows.time,
         "EVID": evid,
     }
-    columns |= {f"A_{name}": amounts[:, index] * mg for index, name in enumerate(kind.compartments)}
+    columns |= {
+        f"A_{name}": amounts[:, index] * (1.0 if name in kind.responses else mg)
+        for index, name in enumerate(kind.compartments)
+    }
     for name, unit in spec.output_units.items():
         columns[name] = seen[name] * units.factor(kind.outputs[name], unit)
     columns |= {name: _identifiers(list(cells)) for name, cells in rows.columns.items()}
@@ -99,7 +102,7 @@ def simulate_events(
 
 
 def _facts(kind: type[AbstractPKModel]) -> StructureFacts:
-    return StructureFacts(parameters_of(kind), kind.compartments, kind.outputs)
+    return StructureFacts(parameters_of(kind), kind.compartments, kind.outputs, optional_of(kind))
 
 
 def _table(events: Any, findings: list[Finding]) -> Table | None:
@@ -264,7 +267,7 @@ def _run(
         value = given[name]
         return jnp.asarray(value[0]) if np.all(value == value[0]) else jnp.asarray(value[pick])
 
-    model = kind.of({name: at(f"parameters.{name}") for name in parameters_of(kind)})
+    model = kind.of({name: at(f"parameters.{name}") for name in spec.parameters})
     entries = tuple(
         Entry(**{word: at(f"compartment.{name}.{word}") for word in spec.entries.get(name, {})})
         for name in kind.compartments

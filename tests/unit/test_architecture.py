@@ -51,6 +51,7 @@ GROUP_OF = {
     "AbstractPKModel": "pkpd.pk_models",
     "AbstractLinearPKModel": "pkpd.pk_models",
     "AbstractSteppedPKModel": "pkpd.pk_models",
+    "AbstractTurnover": "pkpd.pk_models",
     "AbstractPDModel": "pkpd.pd_models",
     "AbstractGrowthLaw": "pkpd.growth_laws",
     "AbstractEndpoint": "pkpd.endpoints",

@@ -1,0 +1,52 @@
+"""One compartment, intravenous, with Michaelis-Menten elimination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from pkpd.dynamics.base import AbstractSteppedPKModel, DoseTable, Lanes, State, optional_parameter, parameter
+from pkpd.dynamics.pk.followed import followed
+from pkpd.dynamics.pk.saturation import michaelis_menten
+
+
+class OneCompartmentSaturable(AbstractSteppedPKModel):
+    """Saturable elimination, with a linear path beside it where `clearance` is given.
+
+    References
+    ----------
+    Wagner JG. J Pharmacokinet Biopharm 1973;1:103, doi:10.1007/BF01059625.
+    """
+
+    compartments: ClassVar[tuple[str, ...]] = ("central",)
+    outputs: ClassVar[Mapping[str, str]] = {"concentration": "mg/L"}
+
+    volume: Lanes = parameter("L")
+    max_elimination_rate: Lanes = parameter("mg/h")
+    half_saturation: Lanes = parameter("mg/L")
+    clearance: Lanes = optional_parameter("L/h", absent=0.0)
+
+    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+        """Total plasma concentration, mg/L."""
+        return followed(self, doses, times_h, absorbed_into=0, direct=0)
+
+    def onset_h(self) -> Lanes:
+        """No delay."""
+        return jnp.zeros(())
+
+    def initial(self) -> State:
+        """Nothing."""
+        return (jnp.zeros(()),) * 1
+
+    def slope(self, amounts: State) -> State:
+        """Elimination by both paths."""
+        level = amounts[0] / self.volume
+        saturable = michaelis_menten(self.max_elimination_rate, self.half_saturation, level)
+        return (-self.clearance * level - saturable,)
+
+    def observe(self, amounts: State) -> dict[str, Array]:
+        """Total plasma concentration, mg/L."""
+        return {"concentration": amounts[0] / self.volume}
