@@ -20,6 +20,8 @@ from pkpd.domain.study import LEFT_CENSORED
 from pkpd.inference.declare import Symbol, declare_prior, forward
 from pkpd.simulate.population import PopulationDesign, categories_of, endpoint_of, predictions
 
+LAG = ".lag"
+
 
 def sampled_priors(analysis: PopulationAnalysis) -> dict[str, Prior]:
     """Every number that is not fixed and has a prior of its own, by its name in the posterior."""
@@ -211,4 +213,8 @@ def centering_weights(analysis: PopulationAnalysis, design: PopulationDesign) ->
         mine = slopes[:, design.obs_subject == subject]
         curvature = np.eye(len(names)) + np.nan_to_num(mine @ mine.T, posinf=1e12)
         weights[:, subject] = 1.0 - np.diag(np.linalg.inv(curvature))
-    return dict(zip(names, np.clip(weights, 0.0, 1.0), strict=True))
+    # A lag has a kink where it meets an observation: what the data tell of it is one-sided, and no curvature shows it.
+    return {
+        name: np.zeros(design.subjects) if name.endswith(LAG) else np.clip(weight, 0.0, 1.0)
+        for name, weight in zip(names, weights, strict=True)
+    }
