@@ -7,6 +7,12 @@ from typing import Any
 
 type Result = dict[str, Any]
 WANTED_ERROR = 1e-4
+CAVEATS = """\
+A verdict takes the slowest call of `pkpd` and the fastest of a peer. W1 is one run each, so its effective draws carry the noise of
+one seed. The ladder of nodes and the block size of W2 were found while its errors and times, those of the held-out draws too,
+were in view; the choice among them is made on the pilot draws. The search is timed on 5,040 schedules and scaled to 10^4.
+
+Not measured: numpyro on W1, Stan's `ode_rk45`, how cost grows with draws, schedules, subjects and days."""
 
 
 def page(found: list[Result]) -> str:
@@ -16,14 +22,11 @@ def page(found: list[Result]) -> str:
         [
             "# Benchmarks",
             "",
-            "Written by `python tests/benchmarks/run.py`, which `nox -s bench` calls; raw figures in `results.json`. Both sides ran in this one run on two cores "
-            f"that others used too (load while it ran: {min(loads, default=0):.1f} to {max(loads, default=0):.1f}).",
+            "Written by `python tests/benchmarks/run.py`, which `nox -s bench` calls; raw figures in `results.json`. Both sides "
+            "ran in this one run on two cores that others used too "
+            f"(load while it ran: {min(loads, default=0):.1f} to {max(loads, default=0):.1f}).",
             "",
-            "A verdict takes the slowest call of `pkpd` and the fastest of a peer. W1 is one run each, so its effective draws carry the noise of",
-            "one seed. The ladder of nodes and the block size of W2 were found while its errors and times, those of the held-out draws too,",
-            "were in view; the choice among them is made on the pilot draws. The search is timed on 5,040 schedules and scaled to 10^4.",
-            "",
-            "Not measured: numpyro on W1, Stan's `ode_rk45`, how cost grows with draws, schedules, subjects and days.",
+            CAVEATS,
             "",
             "| target | figure | met |",
             "| --- | --- | --- |",
