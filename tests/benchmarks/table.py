@@ -7,6 +7,12 @@ from typing import Any
 
 type Result = dict[str, Any]
 WANTED_ERROR = 1e-4
+CAVEATS = """\
+A verdict takes the slowest call of `pkpd` and the fastest of a peer. W1 is one run each, so its effective draws carry the noise of
+one seed. The ladder of nodes and the block size of W2 were found while its errors and times, those of the held-out draws too,
+were in view; the choice among them is made on the pilot draws. The search is timed on 5,040 schedules and scaled to 10^4.
+
+Not measured: numpyro on W1, Stan's `ode_rk45`, how cost grows with draws, schedules, subjects and days."""
 
 
 def page(found: list[Result]) -> str:
@@ -16,8 +22,11 @@ def page(found: list[Result]) -> str:
         [
             "# Benchmarks",
             "",
-            "Written by `python -m uv run nox -s bench`; raw figures in `results.json`. Both sides ran in this one run on two cores "
-            f"that others used too (load while it ran: {min(loads, default=0):.1f} to {max(loads, default=0):.1f}).",
+            "Written by `python tests/benchmarks/run.py`, which `nox -s bench` calls; raw figures in `results.json`. Both sides "
+            "ran in this one run on two cores that others used too "
+            f"(load while it ran: {min(loads, default=0):.1f} to {max(loads, default=0):.1f}).",
+            "",
+            CAVEATS,
             "",
             "| target | figure | met |",
             "| --- | --- | --- |",
@@ -43,18 +52,16 @@ def page(found: list[Result]) -> str:
 
 def targets(found: list[Result]) -> Iterable[tuple[str, str, bool]]:
     """What was asked for, what was found, and whether that is enough."""
-    ours = {cores: best(found, lambda r, c=cores: r["engine"] == "pkpd" and r["cores"] == c) for cores in (1, 2)}
     for cores, wanted in ((1, 25_000), (2, 45_000)):
-        if ours[cores]:
-            yield (
-                f"W2 on {cores} core(s): {wanted:,} trajectories/s, error within 1e-4",
-                f"{ours[cores]:,.0f}",
-                ours[cores] >= wanted,
-            )
-        theirs = best(found, lambda r, c=cores: r["engine"] == "numbalsoda DOP853" and r["cores"] == c)
-        if ours[cores] and theirs:
-            times = ours[cores] / theirs
-            yield f"20 times DOP853 at matched accuracy, {cores} core(s)", f"{times:.1f} times", times >= 20
+        ours = accurate(found, lambda r, c=cores: r["engine"] == "pkpd" and r["cores"] == c)
+        theirs = accurate(found, lambda r, c=cores: r["engine"] == "numbalsoda DOP853" and r["cores"] == c)
+        if ours:
+            # the load changes between calls: the slowest of ours has to do, against the fastest of theirs
+            figure = f"{min(ours):,.0f} to {max(ours):,.0f} in {len(ours)} calls"
+            yield f"W2, cores {cores}: {wanted:,} trajectories/s, error within 1e-4", figure, min(ours) >= wanted
+        if ours and theirs:
+            low, high = min(ours) / max(theirs), max(ours) / max(theirs)
+            yield f"20 times DOP853 at matched accuracy, cores {cores}", f"{low:.1f} to {high:.1f} times", low >= 20
     effective = {each["engine"]: each["ess_per_second"] for each in found if each["part"] == "w1"}
     own = next((rate for engine, rate in effective.items() if engine.startswith("pkpd")), None)
     for engine, wanted in (("Stan", 4.0), ("PyMC + nutpie (numba)", 1.0)):
@@ -87,14 +94,13 @@ def targets(found: list[Result]) -> Iterable[tuple[str, str, bool]]:
             )
 
 
-def best(found: list[Result], which: Callable[[Result], bool]) -> float:
-    """Trajectories per second of the fastest run that is accurate enough; 0 where there is none."""
-    accurate = [
-        float(each["per_second"])
+def accurate(found: list[Result], which: Callable[[Result], bool]) -> list[float]:
+    """Trajectories per second of every call that is accurate enough."""
+    return [
+        each["per_second"]
         for each in found
         if each["part"] == "w2" and which(each) and each["error"]["max"] <= WANTED_ERROR
     ]
-    return max(accurate, default=0.0)
 
 
 def row(each: Result) -> str:
