@@ -19,7 +19,7 @@ SCHEMA = 1
 SAMPLE_DIMS = ("chain", "draw")
 TEXT_ATTRIBUTES = ("pkpd_version", "engine", "created")
 JSON_ATTRIBUTES = ("inputs", "analysis", "gate", "sources")
-DERIVED_SUFFIXES = ("between", "eta", "subject", "shift", "residual")
+DERIVED_SUFFIXES = ("between", "eta", "subject", "shift", "residual", "occasion", "kappa")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,9 @@ class Posterior:
         return tuple(
             name
             for name in self.names
-            if group[name].ndim == len(SAMPLE_DIMS) and name.rpartition(".")[2] not in DERIVED_SUFFIXES
+            if group[name].ndim == len(SAMPLE_DIMS)
+            and name.rpartition(".")[2] not in DERIVED_SUFFIXES
+            and name.partition(".")[0] not in ("correlation", *self.analysis.get("endpoints", ()))
         )
 
     @property

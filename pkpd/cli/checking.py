@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from pkpd.cli.messages import tell_findings
+from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.study import Analysis
 from pkpd.errors import Finding, Severity, SpecError
 from pkpd.io.analysis import examine, read_analysis
 from pkpd.io.checks import check_analysis
+from pkpd.io.population import examine_population, is_population, read_population
 
 
-def read_checked(path: Path) -> Analysis:
+def read_checked(path: Path) -> Analysis | PopulationAnalysis:
     """Analysis that can be fitted, after every check; warnings go to stderr.
 
     Raises
@@ -26,12 +28,12 @@ def read_checked(path: Path) -> Analysis:
     findings = check_analysis(path)
     if _count(findings, Severity.ERROR):
         raise SpecError(findings)
-    analysis = read_analysis(path)
+    analysis = read_population(path) if is_population(path) else read_analysis(path)
     tell_findings(findings)
     return analysis
 
 
-def with_options(analysis: Analysis, **stated: Any) -> Analysis:
+def with_options[A: Analysis | PopulationAnalysis](analysis: A, **stated: Any) -> A:
     """The analysis with those options of the sampler that are not None replaced."""
     given = {name: value for name, value in stated.items() if value is not None}
     return replace(analysis, options=replace(analysis.options, **given))
@@ -55,6 +57,8 @@ def as_text(path: Path, findings: Sequence[Finding]) -> str:
     if errors:
         return counts
     read = path.with_suffix(".toml") if path.suffix.lower() == ".csv" else path
+    if is_population(read):
+        return _population_as_text(counts, examine_population(read).analysis)
     analysis = examine(read).analysis
     if analysis is None:
         return counts
@@ -67,6 +71,13 @@ def as_text(path: Path, findings: Sequence[Finding]) -> str:
         _number(sizes["dose_id"], "dose"),
     )
     return f"{counts}; {', '.join(parts)} of {', '.join(study.drugs) or 'no drug'}"
+
+
+def _population_as_text(counts: str, analysis: PopulationAnalysis | None) -> str:
+    if analysis is None:
+        return counts
+    subjects = _number(len(analysis.study.subjects), "subject")
+    return "\n".join((f"{counts}; {subjects}, {analysis.structure}", *analysis.observed_in_words()))
 
 
 def _count(findings: Sequence[Finding], severity: Severity) -> int:

@@ -21,6 +21,7 @@ from pkpd.cli.progress import progress_of
 from pkpd.cli.resolved import write_resolved
 from pkpd.cli.run_folder import POSTERIOR, Entry, recorded, start_run, status_of, write_text
 from pkpd.domain.dosing import Amount, Course, Schedule
+from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.study import Analysis, Scenario, Study
 from pkpd.errors import ExitCode
 from pkpd.posterior import GateCheck, Posterior
@@ -52,7 +53,7 @@ class FitJob:
     """
 
     folder: Path
-    analysis: Analysis
+    analysis: Analysis | PopulationAnalysis
     options: Mapping[str, Any]
     observed: bool = True
     sensitivity: bool = False
@@ -84,7 +85,9 @@ def fit_run(job: FitJob) -> Posterior:
             posterior = without_observations(posterior)
         posterior = replace(posterior, path=posterior.save(folder / POSTERIOR))
         entry.status = status_of(ExitCode.OK if posterior.reliable else ExitCode.NOT_CONVERGED)
-        for scenario in analysis.scenarios if job.sensitivity else ():
+        scenarios = () if isinstance(analysis, PopulationAnalysis) or not job.sensitivity else analysis.scenarios
+        for scenario in scenarios:
+            assert isinstance(analysis, Analysis)
             title = f"scenario {scenario.name}"
             with entry.timed(f"{title}, s"), progress_of(title, job.progress, quiet=job.quiet) as update:
                 repeated = sensitivity_into(folder, analysis, scenario, progress=update, cores=_cores(job))
@@ -157,7 +160,8 @@ def gate_lines(posterior: Posterior) -> tuple[str, ...]:
     """The diagnostics gate, one line for each check."""
     gate = posterior.gate
     head = "gate: passed" if gate.passed else "gate: FAILED, these draws are marked unreliable"
-    return (head, *(_gate_line(check) for check in gate.checks))
+    observed = [str(line) for line in posterior.analysis.get("observed", ())]
+    return (*observed, head, *(_gate_line(check) for check in gate.checks))
 
 
 def slug(text: str) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 import tomlkit
 
+from pkpd.cli.resolved_population import write_resolved_population
 from pkpd.cli.run_folder import write_text
 from pkpd.domain.evidence import Source
+from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.study import Analysis
 from pkpd.domain.wording import course_in_words
 from pkpd.io.study_table import study_analysis_tables, study_to_table
@@ -17,7 +19,7 @@ from pkpd.io.study_table import study_analysis_tables, study_to_table
 ANALYSIS, TABLE, PRIORS = "analysis.resolved.toml", "study.csv", "priors"
 
 
-def write_resolved(analysis: Analysis, folder: Path, *, observed: bool = True) -> Path:
+def write_resolved(analysis: Analysis | PopulationAnalysis, folder: Path, *, observed: bool = True) -> Path:
     """Write `analysis.resolved.toml`, `study.csv` and the prior files of one's own.
 
     Parameters
@@ -25,6 +27,8 @@ def write_resolved(analysis: Analysis, folder: Path, *, observed: bool = True) -
     observed
         Write the table of the study; without it the analysis cannot be fitted again.
     """
+    if isinstance(analysis, PopulationAnalysis):
+        return write_resolved_population(analysis, folder, name=ANALYSIS, table=TABLE, observed=observed)
     document: dict[str, Any] = {
         "schema": 1,
         "name": analysis.name,

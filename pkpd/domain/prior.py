@@ -25,6 +25,7 @@ class Family(StrEnum):
     LOGITNORMAL = "logitnormal"  # median, standard deviation of the logit
     BETA = "beta"  # the two shape parameters
     HALFNORMAL = "halfnormal"  # 0, standard deviation of the unfolded normal
+    HALFCAUCHY = "halfcauchy"  # 0, the median
     FIXED = "fixed"  # the value, 0
 
 
@@ -39,7 +40,9 @@ class Prior:
     basis: Basis
     source: str
 
-    def quantile(self, probability: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def quantile(  # noqa: PLR0911 one return per family
+        self, probability: NDArray[np.float64] | float
+    ) -> NDArray[np.float64]:
         """Value below which the given share of the prior lies, in `unit`."""
         p = np.asarray(probability, dtype=np.float64)
         match self.family:
@@ -53,6 +56,8 @@ class Prior:
                 return np.asarray(stats.beta.ppf(p, self.location, self.scale))
             case Family.HALFNORMAL:
                 return self.scale * special.ndtri(0.5 * (1.0 + p))
+            case Family.HALFCAUCHY:
+                return self.scale * np.tan(0.5 * np.pi * p)
             case Family.FIXED:
                 return np.full_like(p, self.location)
 
@@ -69,7 +74,7 @@ class Prior:
                 return Scale.LOGIT
             case Family.NORMAL:
                 return Scale.LINEAR
-            case Family.LOGNORMAL | Family.HALFNORMAL | Family.FIXED:
+            case Family.LOGNORMAL | Family.HALFNORMAL | Family.HALFCAUCHY | Family.FIXED:
                 return Scale.LOG
 
 

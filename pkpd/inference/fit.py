@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.study import Analysis, FitOptions
 from pkpd.inference.checks import gate
 from pkpd.inference.model import build_model
@@ -15,7 +16,11 @@ type Progress = Callable[[int, int, str], None]
 
 
 def fit(
-    analysis: Analysis, *, options: FitOptions | None = None, progress: Progress | None = None, cores: int = 2
+    analysis: Analysis | PopulationAnalysis,
+    *,
+    options: FitOptions | None = None,
+    progress: Progress | None = None,
+    cores: int = 2,
 ) -> Posterior:
     """Sample the posterior of an analysis and check it.
 
@@ -42,23 +47,23 @@ def fit(
     total = options.chains * (options.draws + options.tune)
     tell(0, total, "building the model")
     fitted = build_model(analysis)
-    tell(0, total, f"compiling, {fitted.grid.grid.lengths_h.size} steps of at most {fitted.grid.max_step_h:g} h")
-    draws = sample(analysis, fitted, options, progress=tell, cores=cores)
+    tell(0, total, f"compiling ({fitted.plan()[-1]})")
+    draws = sample(fitted, options, progress=tell, cores=cores)
     tell(total, total, "predictive draws and checks")
-    tree = assemble(analysis, fitted, draws, options)
+    tree = assemble(fitted, draws, options)
     return Posterior(tree=gate(tree))
 
 
-def describe(analysis: Analysis) -> str:
+def describe(analysis: Analysis | PopulationAnalysis) -> str:
     """Plan of a fit without sampling: sizes, steps, engine."""
     fitted = build_model(analysis)
     free = sum(int(variable.size.eval()) for variable in fitted.model.free_RVs)
     options = analysis.options
+    first, *rest = fitted.plan()
     lines = [
-        f"{analysis.name}: {fitted.design.subjects} subjects, {fitted.design.times_h.size} observations, "
-        f"{fitted.design.groups} groups with the same exposure",
-        f"unknowns: {free}, of which {sum(1 for prior in fitted.priors.values() if prior.is_sampled)} typical values",
-        f"integrator: {fitted.grid.grid.lengths_h.size} steps, relative error {fitted.grid.error:.1e} on prior draws",
+        f"{analysis.name}: {first}",
+        f"unknowns: {free}",
+        *rest,
         f"sampling: {options.chains} chains x ({options.tune} warm-up + {options.draws} draws) with {options.engine}",
     ]
     return "\n".join(lines)

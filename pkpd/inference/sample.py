@@ -19,9 +19,8 @@ import numpy as np
 import xarray as xr
 
 from pkpd.cache import enable_compilation_cache
-from pkpd.domain.study import Analysis, FitOptions
-from pkpd.dynamics.accuracy import ChosenGrid
-from pkpd.inference.model import FitModel, build_model
+from pkpd.domain.study import FitOptions
+from pkpd.inference.fit_model import AbstractFitModel
 
 ENGINES = ("nutpie", "numpyro")
 # Short trajectories: the mass matrix learns as much from them in warm-up, and once it is adapted five doublings are enough.
@@ -31,7 +30,7 @@ GROUPS = ("posterior", "sample_stats")
 type Progress = Callable[[int, int, str], None]
 
 
-def sample(analysis: Analysis, fitted: FitModel, options: FitOptions, *, progress: Progress, cores: int) -> xr.DataTree:
+def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress, cores: int) -> xr.DataTree:
     """Groups `posterior` and `sample_stats` of every chain, warm-up left out.
 
     Parameters
@@ -47,17 +46,13 @@ def sample(analysis: Analysis, fitted: FitModel, options: FitOptions, *, progres
     if options.engine == "numpyro":
         return _kept(_numpyro(fitted, options, progress))
     workers = min(cores, options.chains)
-    chains = (
-        _one_process(fitted, options, progress)
-        if workers == 1
-        else _processes(analysis, fitted, options, progress, workers)
-    )
+    chains = _one_process(fitted, options, progress) if workers == 1 else _processes(fitted, options, progress, workers)
     return xr.DataTree.from_dict(
         {group: xr.concat([chain[group] for chain in chains], dim="chain", join="outer") for group in GROUPS}
     )
 
 
-def _one_process(fitted: FitModel, options: FitOptions, progress: Progress) -> list[dict[str, xr.Dataset]]:
+def _one_process(fitted: AbstractFitModel, options: FitOptions, progress: Progress) -> list[dict[str, xr.Dataset]]:
     total = options.chains * (options.draws + options.tune)
     compiled = _compile(fitted)
     divergent = [0] * options.chains
@@ -74,7 +69,7 @@ def _one_process(fitted: FitModel, options: FitOptions, progress: Progress) -> l
 
 
 def _processes(
-    analysis: Analysis, fitted: FitModel, options: FitOptions, progress: Progress, workers: int
+    fitted: AbstractFitModel, options: FitOptions, progress: Progress, workers: int
 ) -> list[dict[str, xr.Dataset]]:
     total = options.chains * (options.draws + options.tune)
     context = multiprocessing.get_context("spawn")
@@ -82,7 +77,7 @@ def _processes(
     divergent: Any = context.Array("q", options.chains)
     turn: Any = context.Value("q", 0)
     free = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    shared = (analysis, fitted.grid, options, done, divergent, turn, free)
+    shared = (fitted.recipe(), options, done, divergent, turn, free)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=shared) as pool:
         futures = [pool.submit(_work, chain) for chain in range(options.chains)]
         try:
@@ -100,7 +95,12 @@ _worker: dict[str, Any] = {}
 
 
 def _start(
-    analysis: Analysis, grid: ChosenGrid, options: FitOptions, done: Any, divergent: Any, turn: Any, free: list[int]
+    recipe: Callable[[], AbstractFitModel],
+    options: FitOptions,
+    done: Any,
+    divergent: Any,
+    turn: Any,
+    free: list[int],
 ) -> None:
     """In a new process: build and compile the model once for all its chains."""
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
@@ -113,7 +113,7 @@ def _start(
     enable_compilation_cache()
     # PyTensor explains how it falls back to Python for the JAX function when PyMC tests the starting point.
     warnings.simplefilter("ignore")
-    _worker.update(compiled=_compile(build_model(analysis, grid=grid)), options=options, done=done, divergent=divergent)
+    _worker.update(compiled=_compile(recipe()), options=options, done=done, divergent=divergent)
 
 
 def _end_with_parent() -> None:
@@ -132,7 +132,7 @@ def _work(chain: int) -> dict[str, xr.Dataset]:
     return _chain(_worker["compiled"], _worker["options"], chain, tell)
 
 
-def _compile(fitted: FitModel) -> Any:
+def _compile(fitted: AbstractFitModel) -> Any:
     import nutpie
     from pymc.model.transform.optimization import freeze_dims_and_data
 
@@ -166,7 +166,7 @@ def _chain(compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, 
     return kept | {"sample_stats": stats[numbers]}
 
 
-def _numpyro(fitted: FitModel, options: FitOptions, progress: Progress) -> xr.DataTree:
+def _numpyro(fitted: AbstractFitModel, options: FitOptions, progress: Progress) -> xr.DataTree:
     """NUTS in JAX, all chains side by side in one program, with a dense mass matrix."""
     from pymc.sampling.jax import sample_numpyro_nuts
 

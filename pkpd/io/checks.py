@@ -10,6 +10,7 @@ from pkpd.domain.prior import Component, ParameterPrior
 from pkpd.errors import Finding, Severity, SpecError
 from pkpd.io.analysis import Examined, examine
 from pkpd.io.decode import closest_hint
+from pkpd.io.population import examine_population, is_population
 from pkpd.io.prior_file import Kind
 from pkpd.io.prior_tables import read_override
 from pkpd.io.priors import read_component
@@ -24,6 +25,9 @@ def check_analysis(path: Path) -> tuple[Finding, ...]:
     """
     if path.suffix.lower() == ".csv":
         path = path.with_suffix(".toml")
+    if is_population(path):
+        found = examine_population(path).findings
+        return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
     examined = examine(path)
     findings = [*examined.findings]
     if examined.models.disease:

@@ -91,7 +91,7 @@ def read_prior(table: TomlTable, *, sources: Mapping[str, Source], like: str | N
     """One distribution: its family, the family's numbers, basis and source."""
     family = table.choice("family", Family)
     numbers = None if family is None else _NUMBERS[family](table, like)
-    basis, source = _evidence(table, sources)
+    basis, source = read_evidence(table, sources)
     if family is None:
         return None
     table.refuse_unknown()
@@ -141,6 +141,11 @@ def _halfnormal(table: TomlTable, like: str | None) -> _Numbers:
     return None if sd is None else (0.0, sd.value, sd.unit)
 
 
+def _halfcauchy(table: TomlTable, like: str | None) -> _Numbers:
+    median = table.quantity("median", like=like, above=0.0)
+    return None if median is None else (0.0, median.value, median.unit)
+
+
 def _fixed(table: TomlTable, like: str | None) -> _Numbers:
     value = table.quantity("value", like=like)
     return None if value is None else (value.value, 0.0, value.unit)
@@ -152,6 +157,7 @@ _NUMBERS: Mapping[Family, Callable[[TomlTable, str | None], _Numbers]] = {
     Family.LOGITNORMAL: _logitnormal,
     Family.BETA: _beta,
     Family.HALFNORMAL: _halfnormal,
+    Family.HALFCAUCHY: _halfcauchy,
     Family.FIXED: _fixed,
 }
 
@@ -176,7 +182,8 @@ def read_log_sd(table: TomlTable) -> float | None:
     return None if cv is None else math.sqrt(math.log1p(cv.value**2))
 
 
-def _evidence(table: TomlTable, sources: Mapping[str, Source]) -> tuple[Basis | None, str | None]:
+def read_evidence(table: TomlTable, sources: Mapping[str, Source]) -> tuple[Basis | None, str | None]:
+    """Basis and source of a number; None where either cannot be used."""
     basis = table.choice("basis", Basis)
     key = table.text("source", example=next(iter(sources), "label"))
     if key is None:
@@ -235,10 +242,11 @@ def _between(table: TomlTable, sources: Mapping[str, Source], *, tied: bool) -> 
         hint = f'write between = "{wanted}"' + ("" if tied else " or a table")
         table.report("E_TYPE", "between", f"{value!r} cannot be used here", hint)
         return None
-    return _spread(TomlTable(value, table.findings, where=table.place("between")), sources)
+    return read_spread(TomlTable(value, table.findings, where=table.place("between")), sources)
 
 
-def _spread(table: TomlTable, sources: Mapping[str, Source]) -> Between | None:
+def read_spread(table: TomlTable, sources: Mapping[str, Source]) -> Between | None:
+    """Spread between individuals, or between occasions: its scale, its size and how sure that is."""
     scale = table.choice("family", Scale)
     sd = _spread_sd(table, scale)
     form = table.choice("prior", SpreadFamily, required=False)
@@ -248,7 +256,7 @@ def _spread(table: TomlTable, sources: Mapping[str, Source]) -> Between | None:
     uncertainty = 0.0
     if form is SpreadFamily.LOGNORMAL:
         uncertainty = table.number("uncertainty", above=0.0)
-    basis, source = _evidence(table, sources)
+    basis, source = read_evidence(table, sources)
     table.refuse_unknown()
     if scale is None or sd is None or uncertainty is None or basis is None or source is None:
         return None

@@ -149,8 +149,3 @@ def wrapped(text: str, width: int) -> str:
             lines.append("")
         lines[-1] += part
     return "\n".join(line.rstrip(" ") for line in lines)
-
-
-def days(time_h: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hours as days, the unit of every time axis."""
-    return np.asarray(time_h, dtype=np.float64) / 24.0

@@ -15,32 +15,52 @@ from scipy import stats
 from pkpd.posterior import Posterior
 from pkpd.report import drawing
 from pkpd.report.drawing import Drawing
+from pkpd.report.left_out import weighted_quantiles, weights_without
 
 NOT_INFORMED = 0.1  # contraction below this is within what 400 effective draws scatter
 QUANTILES = (0.05, 0.95)
+MOST_WEIGHTS = 8_000_000  # draws times observations: beyond, weighting each observation takes minutes
+LONGEST_IN_HOURS = 14 * 24.0  # a study that lasts longer is drawn in days
+HOURS = {"h": 1.0, "d": 24.0}
+MOST_TIMES = 24  # at which a band is drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmFit:
-    """One arm: how many of its observed values lie inside their own 90 % predictive interval.
+    """One arm: how many of its observed values lie inside their 90 % predictive interval.
 
     Attributes
     ----------
-    observed, inside
-        Uncensored observations, and those inside.
+    observed
+        Uncensored observations.
+    inside
+        Those inside an interval predicted from all other observations; None where the file does not keep what that needs.
+    inside_seen
+        Those inside an interval whose draws have seen them: more, the more parameters an animal has of its own.
     censored
         Observations below the limit; they have no value to compare.
     """
 
     arm: str
     observed: int
-    inside: int
+    inside: int | None
+    inside_seen: int
     censored: int
 
     @property
+    def counted(self) -> int:
+        """Inside: predicted from the others where that is known."""
+        return self.inside_seen if self.inside is None else self.inside
+
+    @property
     def coverage(self) -> float:
-        """Share inside; NaN without observations."""
-        return self.inside / self.observed if self.observed else math.nan
+        """Share inside, predicted from the others where that is known; NaN without observations."""
+        return self.counted / self.observed if self.observed else math.nan
+
+    @property
+    def coverage_seen(self) -> float:
+        """Share inside an interval that has seen the value; NaN without observations."""
+        return self.inside_seen / self.observed if self.observed else math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +70,19 @@ class Predictive:
     Attributes
     ----------
     table
-        Variables by `obs_id`: `arm`, `subject`, `time_d`, `value`, `censored`, `limit`.
+        Variables by `obs_id`: `arm`, `subject`, `time` (in `clock`), `value`, `censored`, `limit`.
     draws
         Array [sample, obs_id].
+    weights
+        Weights of the draws without the observation, of the same shape; None where the file keeps no log-likelihood.
     """
 
     endpoint: str
     unit: str
+    clock: str
     table: xr.Dataset
     draws: NDArray[np.float64]
+    weights: NDArray[np.float64] | None = None
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -79,29 +103,51 @@ def predictive(posterior: Posterior, endpoint: str = "tumor_volume") -> Predicti
     if draws.shape[1] == of_endpoint.size:
         draws = draws[:, of_endpoint]
     subject = study["obs_subject"].values[of_endpoint].astype(int)
+    clock = "d" if study["obs_time_h"].values.max() > LONGEST_IN_HOURS else "h"
     columns = {
         "arm": study["arm"].values.astype(str)[subject],
         "subject": subject,
-        "time_d": drawing.days(study["obs_time_h"].values[of_endpoint]),
+        "time": study["obs_time_h"].values[of_endpoint] / HOURS[clock],
         "value": study["value"].values[of_endpoint].astype(float),
         "censored": study["censored"].values[of_endpoint].astype(bool),
     }
     table = xr.Dataset({name: ("obs_id", values) for name, values in columns.items()})
     unit = str(posterior.group("posterior_predictive")[endpoint].attrs.get("units", ""))
-    return Predictive(endpoint=endpoint, unit=unit, table=table, draws=draws)
+    return Predictive(
+        endpoint=endpoint,
+        unit=unit,
+        clock=clock,
+        table=table,
+        draws=draws,
+        weights=_weights(posterior, endpoint, draws.shape),
+    )
+
+
+def _weights(posterior: Posterior, endpoint: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    if not posterior.has_group("log_likelihood") or endpoint not in posterior.group("log_likelihood"):
+        return None
+    if math.prod(shape) > MOST_WEIGHTS:
+        return None
+    pointwise = posterior.values(endpoint, "log_likelihood")
+    return weights_without(pointwise) if pointwise.shape == shape else None
 
 
 def coverage(shown: Predictive) -> tuple[ArmFit, ...]:
     """Share of observed values inside their 90 % predictive interval, by arm."""
-    low, high = np.quantile(shown.draws, QUANTILES, axis=0)
     value, censored = shown.table["value"].values, shown.table["censored"].values
-    inside = (value >= low) & (value <= high)
     arm = shown.table["arm"].values
+
+    def within(interval: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return (value >= interval[0]) & (value <= interval[1]) & ~censored
+
+    seen = within(np.quantile(shown.draws, QUANTILES, axis=0))
+    left_out = None if shown.weights is None else within(weighted_quantiles(shown.draws, shown.weights, QUANTILES))
     return tuple(
         ArmFit(
             arm=name,
             observed=int((~censored & (arm == name)).sum()),
-            inside=int((inside & ~censored & (arm == name)).sum()),
+            inside=None if left_out is None else int((left_out & (arm == name)).sum()),
+            inside_seen=int((seen & (arm == name)).sum()),
             censored=int((censored & (arm == name)).sum()),
         )
         for name in shown.arms
@@ -111,7 +157,7 @@ def coverage(shown: Predictive) -> tuple[ArmFit, ...]:
 def observed_figure(shown: Predictive) -> Drawing:
     """Every animal over the predictive band of its arm, on a logarithmic axis."""
     fits = coverage(shown)
-    columns = min(4, max(2, math.ceil(math.sqrt(len(fits))))) if len(fits) != 3 else 3
+    columns = len(fits) if len(fits) in (1, 3) else min(4, max(2, math.ceil(math.sqrt(len(fits)))))
     rows = math.ceil(len(fits) / columns)
     with drawing.figure(2.7 * rows + 0.3) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -125,46 +171,68 @@ def observed_figure(shown: Predictive) -> Drawing:
             axes.set_ylabel(f"{_words(shown.endpoint)} [{_unit(shown.unit)}]")
         for column in range(columns):
             lowest = max(row for row in range(rows) if row * columns + column < len(fits))
-            grid[lowest, column].set_xlabel("time [d]")
+            grid[lowest, column].set_xlabel(f"time [{shown.clock}]")
             grid[lowest, column].tick_params(labelbottom=True)
         return drawing.finish(
-            figure, name="observed", title="Observed against predicted, by arm", reading=_observed_reading(fits)
+            figure,
+            name=f"observed-{shown.endpoint}",
+            title="Observed against predicted, by arm",
+            reading=_observed_reading(fits),
         )
 
 
 def _draw_arm(axes: Axes, shown: Predictive, fit: ArmFit) -> None:
     in_arm = shown.table["arm"].values == fit.arm
     table, draws = shown.table.isel(obs_id=in_arm), shown.draws[:, in_arm]
-    times = np.unique(table["time_d"].values)
-    pooled = [draws[:, table["time_d"].values == time].ravel() for time in times]
+    times, group = _pooled_times(table["time"].values)
+    pooled = [draws[:, group == index].ravel() for index in range(times.size)]
     summary = np.asarray([np.quantile(values, (0.05, 0.5, 0.95)) for values in pooled]).T
     band = drawing.Band(low=summary[0], median=summary[1], high=summary[2])
     drawing.draw_band(axes, times, band, color=drawing.BLUE)
     for subject in np.unique(table["subject"].values):
-        mine = table.isel(obs_id=table["subject"].values == subject).sortby("time_d")
+        mine = table.isel(obs_id=table["subject"].values == subject).sortby("time")
         known = mine.isel(obs_id=~mine["censored"].values)
         below = mine.isel(obs_id=mine["censored"].values)
-        axes.plot(mine["time_d"], mine["value"], color=drawing.INK, linewidth=0.5, alpha=0.35)
-        axes.plot(known["time_d"], known["value"], "o", color=drawing.INK, markersize=2.2, alpha=0.7)
-        axes.plot(below["time_d"], below["value"], "v", color=drawing.VERMILION, markersize=5, fillstyle="none")
+        axes.plot(mine["time"], mine["value"], color=drawing.INK, linewidth=0.5, alpha=0.35)
+        axes.plot(known["time"], known["value"], "o", color=drawing.INK, markersize=2.2, alpha=0.7)
+        axes.plot(below["time"], below["value"], "v", color=drawing.VERMILION, markersize=5, fillstyle="none")
     drawing.logarithmic(axes)
     axes.set_title(drawing.wrapped(fit.arm, 34))
-    note = f"{fit.inside} of {fit.observed} inside ({100 * fit.coverage:.0f} %)" if fit.observed else "none observed"
+    note = f"{fit.counted} of {fit.observed} inside ({100 * fit.coverage:.0f} %)" if fit.observed else "none observed"
     note += f"\n{fit.censored} below the limit (\N{WHITE DOWN-POINTING TRIANGLE})" if fit.censored else ""
     axes.text(0.03, 0.97, note, transform=axes.transAxes, va="top", fontsize=8)
 
 
+def _pooled_times(times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Times at which the band is drawn, and which of them each observation counts to.
+
+    Subjects seen at the same times share them; where everybody has times of its own, neighbors are put together, equally many each.
+    """
+    unique, group = np.unique(times, return_inverse=True)
+    if unique.size <= MOST_TIMES:
+        return unique, group
+    edges = np.unique(np.quantile(times, np.linspace(0.0, 1.0, MOST_TIMES + 1)))
+    group = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, edges.size - 2)
+    present, group = np.unique(group, return_inverse=True)
+    return np.asarray([times[group == index].mean() for index in range(present.size)]), group
+
+
 def _observed_reading(fits: Sequence[ArmFit]) -> str:
-    observed, inside = sum(fit.observed for fit in fits), sum(fit.inside for fit in fits)
+    observed, inside = sum(fit.observed for fit in fits), sum(fit.counted for fit in fits)
     if not observed:
         return "No uncensored value was observed."
     shares = [fit for fit in fits if fit.observed]
     low, high = min(shares, key=lambda fit: fit.coverage), max(shares, key=lambda fit: fit.coverage)
-    text = f"{inside} of {observed} observed values ({100 * inside / observed:.0f} %) lie inside their 90 % interval"
+    left_out = all(fit.inside is not None for fit in fits)
+    whose = "the 90 % interval that all other values predict for them" if left_out else "their 90 % interval"
+    text = f"{inside} of {observed} observed values ({100 * inside / observed:.0f} %) lie inside {whose}"
     if len(shares) > 1:
         text += f"; by arm from {100 * low.coverage:.0f} % ({low.arm}) to {100 * high.coverage:.0f} % ({high.arm})"
     off = [fit.arm for fit in shares if not 0.85 <= fit.coverage <= 0.97]
     text += f". Outside the 85-97 % that is expected: {', '.join(off)}." if off else ", as expected of a 90 % band."
+    if left_out:
+        seen = sum(fit.inside_seen for fit in fits)
+        text += f" Intervals that have seen the value hold {seen} of {observed} ({100 * seen / observed:.0f} %)."
     return text
 
 

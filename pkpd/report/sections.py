@@ -43,7 +43,9 @@ class Section:
 
 
 def sections(run: RunFolder) -> tuple[Section, ...]:
-    """Every section of the report."""
+    """Every section of the report; that of a population study has none about schedules."""
+    if run.posterior.analysis.get("kind") == "population":
+        return (_asked(run), _gate(run), _observed(run), _learned(run), _sources(run), _provenance(run))
     return (
         _asked(run),
         _gate(run),
@@ -61,7 +63,7 @@ def sections(run: RunFolder) -> tuple[Section, ...]:
 
 
 def _asked(run: RunFolder) -> Section:
-    labels = ("setting", "disease", "combination", "growth", "drugs")
+    labels = ("setting", "disease", "combination", "growth", "drugs", "structure", "observed")
     analysis = run.posterior.analysis
     entries = [(label, _plain(analysis[label])) for label in labels if label in analysis]
     recommended = run.recommendation
@@ -103,12 +105,16 @@ def _gate(run: RunFolder) -> Section:
 
 def _observed(run: RunFolder) -> Section:
     title = "Observed against predicted"
-    shown = fit_figures.predictive(run.posterior)
-    if shown is None:
+    names = run.posterior.analysis.get("endpoints", ["tumor_volume"])
+    each = [fit_figures.predictive(run.posterior, str(name)) for name in names]
+    shown = [one for one in each if one is not None]
+    if not shown:
         missing = "This posterior holds no observations or no predictive draws."
         command = "pkpd fit analysis.toml   (without --no-observed)"
         return Section(key="observed", title=title, missing=missing, command=command)
-    return Section(key="observed", title=title, blocks=(Block(drawing=fit_figures.observed_figure(shown)),))
+    return Section(
+        key="observed", title=title, blocks=tuple(Block(drawing=fit_figures.observed_figure(one)) for one in shown)
+    )
 
 
 def _learned(run: RunFolder) -> Section:

@@ -59,7 +59,7 @@ GROUP_OF = {
     "AbstractExporter": "pkpd.exporters",
 }
 # Families that no file names: a caller picks the class itself.
-NOT_REGISTERED: set[str] = set()
+NOT_REGISTERED: set[str] = {"AbstractFitModel"}
 
 
 class Module(NamedTuple):

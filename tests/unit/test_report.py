@@ -238,14 +238,16 @@ def test_coverage_counts_only_values_that_were_measured():
         {
             "arm": ("obs_id", np.asarray(["a", "a", "b", "b"])),
             "subject": ("obs_id", [0, 0, 1, 1]),
-            "time_d": ("obs_id", [0.0, 1.0, 0.0, 1.0]),
+            "time": ("obs_id", [0.0, 1.0, 0.0, 1.0]),
             "value": ("obs_id", values),
             "censored": ("obs_id", [False, False, False, True]),
         }
     )
     draws = np.linspace(0.0, 6.0, 101)[:, None] * np.ones(4)
 
-    fits = fit_figures.coverage(fit_figures.Predictive(endpoint="tumor_volume", unit="mm^3", table=table, draws=draws))
+    fits = fit_figures.coverage(
+        fit_figures.Predictive(endpoint="tumor_volume", unit="mm^3", clock="d", table=table, draws=draws)
+    )
 
     assert [(fit.arm, fit.observed, fit.inside, fit.censored) for fit in fits] == [("a", 2, 2, 0), ("b", 1, 0, 1)]
     assert fits[1].coverage == 0.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from pkpd.dynamics.base import AbstractEndpoint
+from pkpd.dynamics.base import AbstractEndpoint, parameter
 
 
 class Continuous(AbstractEndpoint):
@@ -18,7 +19,9 @@ class Continuous(AbstractEndpoint):
     doi:10.1023/A:1012299115260.
     """
 
-    residual: Float[Array, "*observation"]
+    residual: Float[Array, "*observation"] = parameter("1")
+    # Method M4 of Beal: the values of this error are never negative, so that M3 and M4 are the same.
+    positive: bool = eqx.field(static=True, default=False)
 
     def log_density(self, prediction: Array, value: Array, censored: Array) -> Float[Array, "*observation"]:
         """Log-density of the logarithm of each value; where censored, log-probability of lying below `value`."""
