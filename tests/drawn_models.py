@@ -19,7 +19,6 @@ from pkpd.dynamics.integrate import integrate
 from pkpd.dynamics.pd.friberg import Friberg
 from pkpd.dynamics.pd.growth import Exponential, Gompertz, Logistic, Simeoni
 from pkpd.dynamics.pd.senolysis import CDK46, EGFR, Senolysis
-from pkpd.dynamics.pk.one_compartment import OneCompartment
 from pkpd.dynamics.pk.one_compartment_oral import OneCompartmentOral
 from pkpd.dynamics.pk.two_compartment_oral import TwoCompartmentOral
 from pkpd.dynamics.pk.two_compartment_saturable import TwoCompartmentSaturable
@@ -144,7 +143,7 @@ def mouse(lanes: int, *, seed: int = 11, growth: str = "gompertz") -> Scenario:
         end_h=24.0 * 49,
         output_h=24.0 * np.arange(3.5, 49.1, 3.5),
         parameters=_drawn(lanes, seed, "mouse", disease="colorectal_pdx"),
-        pk={CDK46: OneCompartmentOral, EGFR: OneCompartment},
+        pk={CDK46: OneCompartmentOral, EGFR: OneCompartmentOral},
         molar_mass=_molar_masses("mouse"),
         courses={
             CDK46: Course(
@@ -211,7 +210,7 @@ def _drawn(lanes: int, seed: int, setting: str, *, disease: str) -> Parameters:
     if setting == "human":
         drawn["neutrophils"] = cohorts.draw(read_component(Kind.TOXICITY, "neutropenia", setting), units_of(Friberg))
     if setting != "in_vitro":
-        kinds = (OneCompartmentOral, OneCompartment, TwoCompartmentOral, TwoCompartmentSaturable)
+        kinds = (OneCompartmentOral, TwoCompartmentOral, TwoCompartmentSaturable)
         declared = {name: unit for kind in kinds for name, unit in units_of(kind).items()}
         for name in DRUGS.values():
             drawn[name] = cohorts.draw(read_component(Kind.DRUG, name, setting), declared, weight_kg=weight_kg)

@@ -239,7 +239,7 @@ def test_a_report_shows_observed_values_priors_gate_and_sources_of_a_population_
 
     page = write_report(tmp_path).read_text(encoding="utf-8")
 
-    assert "inside their 90 % interval" in page
+    assert "lie inside the 90 % interval that all other values predict for them" in page
     assert "contraction" in page
     assert "BLQ method M3" in page
     assert "Choice of the analyst" in page

@@ -83,7 +83,11 @@ def _bolus_modes(
 
     _, after = jax.lax.scan(advance, jnp.zeros_like(rates * weights), (gaps, amounts))
     after = jnp.concatenate([jnp.zeros_like(after[:1]), after])
-    if not any(isinstance(known, Tracer) for known in (starts_h, times_h, lag_h)) and np.ndim(lag_h) == 0:
+    if (
+        not any(isinstance(known, Tracer) for known in (starts_h, times_h, lag_h))
+        and np.ndim(lag_h) == 0
+        and np.ndim(times_h) == 1
+    ):
         return _at_known_times(
             rates, after, *_since_last(np.asarray(starts_h), np.asarray(times_h) - np.asarray(lag_h))
         )
