@@ -147,7 +147,9 @@ class Assembly:
         found: dict[str, Any] = {}
         for field, unit in units.items():
             written = component.parameters[field].unit
-            value = jnp.asarray(values[f"{prefix}.{field}"])
+            value: Any = values[f"{prefix}.{field}"]
+            # A plain number stays one: a lag that is known to be zero spares the search for onsets.
+            value = value if isinstance(value, float) else jnp.asarray(value)
             if written.endswith(PER_BODY_WEIGHT):
                 value = value * weight_kg
                 written = written.removesuffix(PER_BODY_WEIGHT)

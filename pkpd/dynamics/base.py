@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.forcing import Forcing, Quadrature
@@ -131,11 +132,13 @@ class AbstractPKModel(_Parameterized):
         """Outputs by name, from the amounts of all compartments in mg (or in the unit that the class states)."""
 
     @abstractmethod
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L, just before any dose that is given at the same time."""
 
     @abstractmethod
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> Lanes | float:
         """Delay between a dose and its first trace in plasma, hours."""
 
 

@@ -36,7 +36,7 @@ class DrugModel(eqx.Module):
     def exposure(self, doses: DoseTable, grid: Grid) -> Exposure:
         """Concentrations at the nodes of every step."""
         nodes = quadrature(grid, self.pk.onset_h(), doses.time_h)
-        flat = jnp.reshape(nodes.times_h, (-1, *nodes.times_h.shape[2:]))
+        flat = nodes.times_h.reshape(-1, *nodes.times_h.shape[2:])
         total = self.pk.concentration(doses, flat)
         total = jnp.reshape(total, (*nodes.times_h.shape[:2], *total.shape[1:]))
         return Exposure(total=total, free=self.target.free(total), nodes=nodes)
@@ -44,14 +44,14 @@ class DrugModel(eqx.Module):
 
 def absent(grid: Grid) -> Exposure:
     """Exposure to a drug that nobody takes, on one lane that stands for all."""
-    nodes = quadrature(grid, jnp.zeros(()))
+    nodes = quadrature(grid, 0.0)
     nothing = jnp.zeros((*nodes.times_h.shape, 1))
     return Exposure(total=nothing, free=nothing, nodes=nodes)
 
 
 def constant(free_nmol_per_l: Mapping[str, Array], grid: Grid) -> dict[str, Exposure]:
     """Exposures, by target, of cells in a medium that does not change (in vitro)."""
-    nodes = quadrature(grid, jnp.zeros(()))
+    nodes = quadrature(grid, 0.0)
     return {
         target: Exposure(total=nan, free=free, nodes=nodes)
         for target, value in free_nmol_per_l.items()

@@ -31,12 +31,12 @@ class Forcing(NamedTuple):
 class Quadrature(NamedTuple):
     """Nodes within every step, and the weights that take values there to a `Forcing`."""
 
-    times_h: Float[Array, " step node *lane"]
-    mean_weights: Float[Array, " step node *lane"]
-    slope_weights: Float[Array, " step node *lane"]
+    times_h: Float[Array | np.ndarray, " step node *lane"]
+    mean_weights: Float[Array | np.ndarray, " step node *lane"]
+    slope_weights: Float[Array | np.ndarray, " step node *lane"]
 
 
-def quadrature(grid: Grid, onset_h: Array, dose_times_h: Float[Array, " dose"] | None = None) -> Quadrature:
+def quadrature(grid: Grid, onset_h: Array | float, dose_times_h: Float[Array, " dose"] | None = None) -> Quadrature:
     """Gauss nodes on both sides of the onset of a dose within the step, crowded after it.
 
     A drug that is absorbed with a lag has a kink at the lag, and rises steeply, like a power, after it. A third of the
@@ -50,18 +50,20 @@ def quadrature(grid: Grid, onset_h: Array, dose_times_h: Float[Array, " dose"] |
     dose_times_h
         Rising; None where there are no doses.
     """
+    if np.ndim(onset_h) == 0 and not isinstance(onset_h, Tracer) and not np.any(np.asarray(onset_h) > 0.0):
+        return _after_edges(grid)
     lanes = jnp.shape(onset_h)
     lengths = jnp.reshape(jnp.asarray(grid.lengths_h), (-1, 1) + (1,) * len(lanes))
     starts = jnp.reshape(jnp.asarray(grid.edges_h[:-1]), lengths.shape)
     column = (1, -1) + (1,) * len(lanes)
-    has_lag = isinstance(onset_h, Tracer) or bool(np.any(np.asarray(onset_h) > 0.0))
-    before = grid.nodes // 3 if has_lag and dose_times_h is not None else 0
+    before = grid.nodes // 3 if dose_times_h is not None else 0
     points, weights = (jnp.reshape(x, column) for x in _gauss_legendre(grid.nodes - before))
     share = jnp.zeros_like(lengths)
     if before and dose_times_h is not None:
         # the last dose that acts before the step ends; an onset before the step starts counts as one at its start
-        last = jnp.searchsorted(dose_times_h, starts + lengths - onset_h, side="left") - 1
-        onset = jnp.where(last >= 0, dose_times_h[jnp.maximum(last, 0)] + onset_h, -jnp.inf)
+        given = jnp.asarray(dose_times_h)
+        last = jnp.searchsorted(given, starts + lengths - onset_h, side="left") - 1
+        onset = jnp.where(last >= 0, given[jnp.maximum(last, 0)] + onset_h, -jnp.inf)
         share = jnp.clip((onset - starts) / lengths, 0.0, 1.0)
     at = share + (1.0 - share) * points**2
     weight = (1.0 - share) * 2.0 * points * weights
@@ -70,6 +72,14 @@ def quadrature(grid: Grid, onset_h: Array, dose_times_h: Float[Array, " dose"] |
         at = jnp.concatenate([share * first_points, at], axis=1)
         weight = jnp.concatenate([share * first_weights, weight], axis=1)
     return Quadrature(starts + lengths * at, weight, 3.0 * weight * (2.0 * at - 1.0))
+
+
+def _after_edges(grid: Grid) -> Quadrature:
+    """Without a lag every dose acts from an edge on, and the nodes are numbers that are known before anything is traced."""
+    points, weights = _gauss_legendre(grid.nodes)
+    times = grid.edges_h[:-1, None] + grid.lengths_h[:, None] * points**2
+    weight = np.broadcast_to(2.0 * points * weights, times.shape)
+    return Quadrature(times, weight, 3.0 * weight * (2.0 * points**2 - 1.0))
 
 
 def project(values: Float[Array, " step node *lane"], nodes: Quadrature) -> Forcing:

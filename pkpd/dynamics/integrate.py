@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ def integrate[T](
     lengths_h: Float[Array, " step"],
     *,
     keep: Callable[[State, tuple[Array, ...]], T],
+    impulses: Mapping[int, Float[Array, "step ..."]] | None = None,
     checkpoint: bool = False,
 ) -> T:
     """Take every step and return `keep(state, drives)` at every edge, the initial one included.
@@ -28,6 +29,8 @@ def integrate[T](
         Equations, initial state and the losses that may be fast.
     keep
         What is stored of each state and the drives at that time: a tree of arrays, to which an axis `edge` is prepended.
+    impulses
+        By state, what enters it at the start of every step, as a dose does; what is kept of an edge was there just before.
     checkpoint
         Recompute a step in reverse mode instead of storing its stages: less memory, and faster on a CPU.
 
@@ -37,8 +40,9 @@ def integrate[T](
     start taken out, which keeps steady states exact: Krogstad S. J Comput Phys 2005;203:72, doi:10.1016/j.jcp.2004.08.006.
     """
 
-    def step(state: State, x: tuple[Array, tuple[Forcing, ...]]) -> tuple[State, T]:
-        length, forcing = x
+    def step(state: State, x: tuple[Array, tuple[Forcing, ...], dict[int, Array]]) -> tuple[State, T]:
+        length, forcing, entering = x
+        state = tuple(value + entering[i] if i in entering else value for i, value in enumerate(state))
         start = tuple(drive.mean - drive.slope for drive in forcing)
         middle = tuple(drive.mean for drive in forcing)
         end = tuple(drive.mean + drive.slope for drive in forcing)
@@ -82,7 +86,7 @@ def integrate[T](
 
     body = jax.checkpoint(step) if checkpoint else step
     initial = model.initial()
-    _, stored = jax.lax.scan(body, initial, (jnp.asarray(lengths_h), forcings))
+    _, stored = jax.lax.scan(body, initial, (jnp.asarray(lengths_h), forcings, dict(impulses or {})))
     at_start = keep(initial, tuple(drive.mean[0] - drive.slope[0] for drive in forcings))
     return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), at_start, stored)
 

@@ -174,7 +174,7 @@ def _volumes(fitted: TumorModel, flat: Draws) -> NDArray[np.float64]:
     tied = {name: f"{name.partition('.')[0]}.{p.tied_to}" for name, p in fitted.priors.items() if p.tied_to}
 
     def volumes(values: dict[str, jax.Array]) -> jax.Array:
-        full = constant | values
+        full: dict[str, Any] = {**constant, **values}
         full |= {name: full[other] for name, other in tied.items()}
         predicted = predict_volumes(fitted.assembly, design, full, grid, checkpoint=False)
         return jnp.maximum(predicted[at, design.subject_of], SMALLEST_VOLUME)

@@ -103,12 +103,13 @@ def verified_grid(assembly: Assembly, design: Design, *, tolerance: float) -> Ch
     """Steps that meet the tolerance on prior draws of one animal per group."""
     draws = individual_prior_draws(assembly.parameters, count=PILOT_DRAWS, seed=PILOT_SEED)
     pilot = design.pilot(PILOT_DRAWS)
-    values = {name: jnp.asarray(np.tile(draw, design.groups)) for name, draw in draws.items()}
+    known: dict[str, Any] = {**constants(assembly)}
+    values = {name: jnp.asarray(np.tile(draw, design.groups)) for name, draw in draws.items() if name not in known}
     times_h = np.unique(pilot.times_h)
 
     def simulate(grid: Grid) -> Array:
         at = grid.index_of(times_h)
-        return jax.jit(lambda v: predict_volumes(assembly, pilot, v, grid, checkpoint=False)[at])(values)
+        return jax.jit(lambda v: predict_volumes(assembly, pilot, v | known, grid, checkpoint=False)[at])(values)
 
     return choose_grid(
         simulate,
@@ -133,10 +134,10 @@ def _refuse_other_endpoints(analysis: Analysis) -> None:
         )
 
 
-def constants(assembly: Assembly) -> dict[str, Array]:
+def constants(assembly: Assembly) -> dict[str, float]:
     """Parameters that are taken as known."""
     return {
-        name: jnp.asarray(parameter.typical.location)
+        name: float(parameter.typical.location)
         for name, parameter in assembly.parameters.items()
         if parameter.typical.is_fixed and parameter.between is None and not parameter.tied_to
     }
@@ -220,7 +221,7 @@ def _log_likelihood(
     censored = jnp.asarray(analysis.study.data["censored"].values == LEFT_CENSORED)
 
     def log_likelihood(error: Array, *arrays: Array) -> Array:
-        full = fixed | dict(zip(names, arrays, strict=True))
+        full: dict[str, Any] = {**fixed, **dict(zip(names, arrays, strict=True))}
         full |= {name: full[other] for name, other in tied.items()}
         volumes = predict_volumes(assembly, design, full, grid.grid)[at, design.subject_of]
         endpoint = Continuous(residual=error[design.subject_of] if error.ndim else error)

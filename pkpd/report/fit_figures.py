@@ -15,9 +15,11 @@ from scipy import stats
 from pkpd.posterior import Posterior
 from pkpd.report import drawing
 from pkpd.report.drawing import Drawing
+from pkpd.report.left_out import weighted_quantiles, weights_without
 
 NOT_INFORMED = 0.1  # contraction below this is within what 400 effective draws scatter
 QUANTILES = (0.05, 0.95)
+MOST_WEIGHTS = 8_000_000  # draws times observations: beyond, weighting each observation takes minutes
 LONGEST_IN_HOURS = 14 * 24.0  # a study that lasts longer is drawn in days
 HOURS = {"h": 1.0, "d": 24.0}
 MOST_TIMES = 24  # at which a band is drawn
@@ -25,25 +27,40 @@ MOST_TIMES = 24  # at which a band is drawn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmFit:
-    """One arm: how many of its observed values lie inside their own 90 % predictive interval.
+    """One arm: how many of its observed values lie inside their 90 % predictive interval.
 
     Attributes
     ----------
-    observed, inside
-        Uncensored observations, and those inside.
+    observed
+        Uncensored observations.
+    inside
+        Those inside an interval predicted from all other observations; None where the file does not keep what that needs.
+    inside_seen
+        Those inside an interval whose draws have seen them: more, the more parameters an animal has of its own.
     censored
         Observations below the limit; they have no value to compare.
     """
 
     arm: str
     observed: int
-    inside: int
+    inside: int | None
+    inside_seen: int
     censored: int
 
     @property
+    def counted(self) -> int:
+        """Inside: predicted from the others where that is known."""
+        return self.inside_seen if self.inside is None else self.inside
+
+    @property
     def coverage(self) -> float:
-        """Share inside; NaN without observations."""
-        return self.inside / self.observed if self.observed else math.nan
+        """Share inside, predicted from the others where that is known; NaN without observations."""
+        return self.counted / self.observed if self.observed else math.nan
+
+    @property
+    def coverage_seen(self) -> float:
+        """Share inside an interval that has seen the value; NaN without observations."""
+        return self.inside_seen / self.observed if self.observed else math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +73,8 @@ class Predictive:
         Variables by `obs_id`: `arm`, `subject`, `time` (in `clock`), `value`, `censored`, `limit`.
     draws
         Array [sample, obs_id].
+    weights
+        Weights of the draws without the observation, of the same shape; None where the file keeps no log-likelihood.
     """
 
     endpoint: str
@@ -63,6 +82,7 @@ class Predictive:
     clock: str
     table: xr.Dataset
     draws: NDArray[np.float64]
+    weights: NDArray[np.float64] | None = None
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -93,20 +113,41 @@ def predictive(posterior: Posterior, endpoint: str = "tumor_volume") -> Predicti
     }
     table = xr.Dataset({name: ("obs_id", values) for name, values in columns.items()})
     unit = str(posterior.group("posterior_predictive")[endpoint].attrs.get("units", ""))
-    return Predictive(endpoint=endpoint, unit=unit, clock=clock, table=table, draws=draws)
+    return Predictive(
+        endpoint=endpoint,
+        unit=unit,
+        clock=clock,
+        table=table,
+        draws=draws,
+        weights=_weights(posterior, endpoint, draws.shape),
+    )
+
+
+def _weights(posterior: Posterior, endpoint: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    if not posterior.has_group("log_likelihood") or endpoint not in posterior.group("log_likelihood"):
+        return None
+    if math.prod(shape) > MOST_WEIGHTS:
+        return None
+    pointwise = posterior.values(endpoint, "log_likelihood")
+    return weights_without(pointwise) if pointwise.shape == shape else None
 
 
 def coverage(shown: Predictive) -> tuple[ArmFit, ...]:
     """Share of observed values inside their 90 % predictive interval, by arm."""
-    low, high = np.quantile(shown.draws, QUANTILES, axis=0)
     value, censored = shown.table["value"].values, shown.table["censored"].values
-    inside = (value >= low) & (value <= high)
     arm = shown.table["arm"].values
+
+    def within(interval: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return (value >= interval[0]) & (value <= interval[1]) & ~censored
+
+    seen = within(np.quantile(shown.draws, QUANTILES, axis=0))
+    left_out = None if shown.weights is None else within(weighted_quantiles(shown.draws, shown.weights, QUANTILES))
     return tuple(
         ArmFit(
             arm=name,
             observed=int((~censored & (arm == name)).sum()),
-            inside=int((inside & ~censored & (arm == name)).sum()),
+            inside=None if left_out is None else int((left_out & (arm == name)).sum()),
+            inside_seen=int((seen & (arm == name)).sum()),
             censored=int((censored & (arm == name)).sum()),
         )
         for name in shown.arms
@@ -157,7 +198,7 @@ def _draw_arm(axes: Axes, shown: Predictive, fit: ArmFit) -> None:
         axes.plot(below["time"], below["value"], "v", color=drawing.VERMILION, markersize=5, fillstyle="none")
     drawing.logarithmic(axes)
     axes.set_title(drawing.wrapped(fit.arm, 34))
-    note = f"{fit.inside} of {fit.observed} inside ({100 * fit.coverage:.0f} %)" if fit.observed else "none observed"
+    note = f"{fit.counted} of {fit.observed} inside ({100 * fit.coverage:.0f} %)" if fit.observed else "none observed"
     note += f"\n{fit.censored} below the limit (\N{WHITE DOWN-POINTING TRIANGLE})" if fit.censored else ""
     axes.text(0.03, 0.97, note, transform=axes.transAxes, va="top", fontsize=8)
 
@@ -177,16 +218,21 @@ def _pooled_times(times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
 
 
 def _observed_reading(fits: Sequence[ArmFit]) -> str:
-    observed, inside = sum(fit.observed for fit in fits), sum(fit.inside for fit in fits)
+    observed, inside = sum(fit.observed for fit in fits), sum(fit.counted for fit in fits)
     if not observed:
         return "No uncensored value was observed."
     shares = [fit for fit in fits if fit.observed]
     low, high = min(shares, key=lambda fit: fit.coverage), max(shares, key=lambda fit: fit.coverage)
-    text = f"{inside} of {observed} observed values ({100 * inside / observed:.0f} %) lie inside their 90 % interval"
+    left_out = all(fit.inside is not None for fit in fits)
+    whose = "the 90 % interval that all other values predict for them" if left_out else "their 90 % interval"
+    text = f"{inside} of {observed} observed values ({100 * inside / observed:.0f} %) lie inside {whose}"
     if len(shares) > 1:
         text += f"; by arm from {100 * low.coverage:.0f} % ({low.arm}) to {100 * high.coverage:.0f} % ({high.arm})"
     off = [fit.arm for fit in shares if not 0.85 <= fit.coverage <= 0.97]
     text += f". Outside the 85-97 % that is expected: {', '.join(off)}." if off else ", as expected of a 90 % band."
+    if left_out:
+        seen = sum(fit.inside_seen for fit in fits)
+        text += f" Intervals that have seen the value hold {seen} of {observed} ({100 * seen / observed:.0f} %)."
     return text
 
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import numpy as np
+from measure import report
 
 from pkpd.io.spaces import read_space
 from pkpd.simulate import Patients, evaluate
@@ -18,7 +19,7 @@ from pkpd.simulate.models import read_assembly
 
 
 def main(count: int, draws: int) -> None:
-    """Print seconds and trajectories per second of a cold and of a warm call."""
+    """Report a cold call, compilation included, and a warm one."""
     assembly = read_assembly(
         setting="human",
         drugs=("palbociclib", "cetuximab"),
@@ -35,13 +36,18 @@ def main(count: int, draws: int) -> None:
         surface_m2=rng.lognormal(np.log(1.8), 0.1, draws),
     )
     schedules = tuple(read_space("lead-in-84d"))[:count]
-    for label in ("cold, compilation included", "warm"):
+    for label in ("cold", "warm"):
         start = time.perf_counter()
         outcomes = evaluate(patients, schedules)
         seconds = time.perf_counter() - start
-        print(
-            f"{label}: {len(schedules)} schedules x {draws} draws x 84 d in {seconds:.1f} s, "
-            f"{len(schedules) * draws / seconds:,.0f} trajectories/s, relative error {outcomes.attrs['numerical_error']:.1e}"
+        report(
+            "search",
+            label,
+            schedules=len(schedules),
+            draws=draws,
+            seconds=seconds,
+            per_second=len(schedules) * draws / seconds,
+            error=outcomes.attrs["numerical_error"],
         )
 
 

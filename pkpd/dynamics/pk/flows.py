@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import expm
 from jaxtyping import Array, Float
 
@@ -48,7 +49,7 @@ def exponential(rates: Rates, length_h: Lanes) -> Transition:
 def superposed(
     transition: Callable[[Lanes], Transition],
     doses: DoseTable,
-    times_h: Float[Array, "time ..."],
+    times_h: Float[Array | np.ndarray, "time ..."],
     *,
     absorbed_into: int,
     seen: int,

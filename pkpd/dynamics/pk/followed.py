@@ -6,6 +6,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractSteppedPKModel, DoseTable, Lanes
@@ -18,7 +19,7 @@ STEPS = 8  # per interval, growing from its start
 def followed(
     model: AbstractSteppedPKModel,
     doses: DoseTable,
-    times_h: Float[Array, " time"],
+    times_h: Float[Array | np.ndarray, " time"],
     *,
     absorbed_into: int,
     direct: int,

@@ -10,6 +10,7 @@ import math
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import DoseTable, Lanes, Transition
@@ -49,7 +50,7 @@ class Disposition(eqx.Module):
         self,
         volume: Lanes,
         doses: DoseTable,
-        times_h: Float[Array, "time ..."],
+        times_h: Float[Array | np.ndarray, "time ..."],
         *,
         absorption: Lanes | None = None,
         lag_h: Lanes | float = 0.0,

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from pkpd.dynamics.base import DoseTable
+
+LONGEST_RUN = 64  # more nodes than any step has
 
 
 def superpose(
@@ -18,7 +23,7 @@ def superpose(
     weights_absorbed: Float[Array, "mode ..."],
     weights_direct: Float[Array, "mode ..."],
     doses: DoseTable,
-    times_h: Float[Array, "time ..."],
+    times_h: Float[Array | np.ndarray, "time ..."],
     *,
     lag_h: Float[Array, " *lane"] | float = 0.0,
 ) -> Float[Array, "time ..."]:
@@ -55,7 +60,7 @@ def superpose(
     return total + _ramp_modes(rates, weights_direct, speed, doses, times_h)
 
 
-def _over_lanes(values: Array, lanes: tuple[int, ...]) -> Array:
+def _over_lanes(values: Array | np.ndarray, lanes: tuple[int, ...]) -> Array:
     """`[item]` or `[item, lane]` to `[item, lane]`."""
     columns = values if values.ndim > 1 else jnp.reshape(values, (-1,) + (1,) * len(lanes))
     return jnp.broadcast_to(columns, (values.shape[0], *lanes))
@@ -66,10 +71,10 @@ def _column(values: Array, like: Array) -> Array:
 
 
 def _bolus_modes(
-    rates: Array, weights: Array, amounts: Array, starts_h: Array, times_h: Array, lag_h: Array | float
+    rates: Array, weights: Array, amounts: Array, starts_h: Array, times_h: Array | np.ndarray, lag_h: Array | float
 ) -> Array:
     """Sum over modes at each time, from the amplitudes just after the last dose that acts by then."""
-    gaps = jnp.diff(starts_h, prepend=starts_h[:1])
+    gaps = jnp.diff(jnp.asarray(starts_h), prepend=starts_h[:1])
 
     def advance(amplitude: Array, dose: tuple[Array, Array]) -> tuple[Array, Array]:
         gap, amount = dose
@@ -78,7 +83,12 @@ def _bolus_modes(
 
     _, after = jax.lax.scan(advance, jnp.zeros_like(rates * weights), (gaps, amounts))
     after = jnp.concatenate([jnp.zeros_like(after[:1]), after])
+    if not any(isinstance(known, Tracer) for known in (starts_h, times_h, lag_h)) and np.ndim(lag_h) == 0:
+        return _at_known_times(
+            rates, after, *_since_last(np.asarray(starts_h), np.asarray(times_h) - np.asarray(lag_h))
+        )
     effective = (times_h if jnp.ndim(lag_h) == 0 else _over_lanes(times_h, rates.shape[1:])) - lag_h
+    starts_h = jnp.asarray(starts_h)
     last = jnp.searchsorted(starts_h, effective, side="left")
     since = jnp.maximum(effective - jnp.concatenate([starts_h[:1], starts_h])[last], 0.0)
     shared = (
@@ -92,7 +102,59 @@ def _bolus_modes(
     return total
 
 
-def _ramp_modes(rates: Array, weights: Array, speed: Array, doses: DoseTable, times_h: Array) -> Array:
+def _since_last(
+    starts_h: NDArray[np.float64], times_h: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Number of doses before each time, and the time since the last of them."""
+    last = np.searchsorted(starts_h, times_h, side="left")
+    return last, np.maximum(times_h - np.concatenate([starts_h[:1], starts_h])[last], 0.0)
+
+
+def _at_known_times(rates: Array, after: Array, last: NDArray[np.int64], since_h: NDArray[np.float64]) -> Array:
+    """Where times are known, few exponentials are needed: one per run of times after the same dose, one per place in a run.
+
+    Nodes of the steps of a grid are such runs, and most steps are alike; without runs every time is a run of its own.
+    """
+    run = _length_of_runs(last, since_h)
+    first, offsets = since_h[::run], _offsets(since_h, run)
+    _, one, which = np.unique(np.round(offsets, 9), axis=0, return_index=True, return_inverse=True)
+    patterns = offsets[one]
+    starts, places = _decays(rates, first), _decays(rates, patterns.ravel())
+    total = jnp.zeros(())
+    for mode in range(rates.shape[0]):
+        start = after[last[::run], mode] * starts[:, mode]
+        place = places[:, mode].reshape(*patterns.shape, *rates.shape[1:])
+        place = place if len(patterns) == 1 else place[which.ravel()]
+        total = total + start[:, None] * place
+    return total.reshape(-1, *rates.shape[1:])
+
+
+def _decays(rates: Array, times_h: NDArray[np.float64]) -> Array:
+    """`[time, mode, ...]`, equal times computed once."""
+    _, one, which = np.unique(np.round(times_h, 9), return_index=True, return_inverse=True)
+    distinct = times_h[one]  # unrounded: times that differ in the last digits only count as equal
+    decays = jnp.exp(-rates * _column(jnp.asarray(distinct), rates)[:, None])
+    return decays if np.array_equal(which, np.arange(times_h.size)) else decays[which]
+
+
+def _offsets(since_h: NDArray[np.float64], run: int) -> NDArray[np.float64]:
+    rows = since_h.reshape(-1, run)
+    return rows - rows[:, :1]
+
+
+def _length_of_runs(last: NDArray[np.int64], since_h: NDArray[np.float64]) -> int:
+    """Times per run that leave fewest products to compute; no dose may fall within a run."""
+    count = since_h.size
+    best, fewest = 1, count
+    for run in (length for length in range(2, LONGEST_RUN + 1) if count % length == 0):
+        rows = last.reshape(-1, run)
+        if np.all(rows == rows[:, :1]):
+            needed = count // run + np.unique(np.round(_offsets(since_h, run), 9), axis=0).size
+            best, fewest = (run, needed) if needed < fewest else (best, fewest)
+    return best
+
+
+def _ramp_modes(rates: Array, weights: Array, speed: Array, doses: DoseTable, times_h: Array | np.ndarray) -> Array:
     """Response to constant-rate inputs: on at the start, off at the end, each a saturating exponential."""
     starts = jnp.concatenate([doses.time_h, doses.time_h + doses.duration_h])
     slopes = jnp.concatenate([speed, -speed])

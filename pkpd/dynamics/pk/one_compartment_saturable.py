@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractSteppedPKModel, DoseTable, Lanes, State, optional_parameter, parameter
@@ -29,13 +30,15 @@ class OneCompartmentSaturable(AbstractSteppedPKModel):
     half_saturation: Lanes = parameter("mg/L")
     clearance: Lanes = optional_parameter("L/h", absent=0.0)
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L."""
         return followed(self, doses, times_h, absorbed_into=0, direct=0)
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> float:
         """No delay."""
-        return jnp.zeros(())
+        return 0.0
 
     def initial(self) -> State:
         """Nothing."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractLinearPKModel, DoseTable, Lanes, State, Transition, parameter, route_parameter
@@ -31,7 +32,9 @@ class ParentMetabolite(AbstractLinearPKModel):
     metabolite_volume: Lanes = parameter("L")
     lag: Lanes = route_parameter("h", neutral=0.0)
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration of the parent, mg/L."""
         return superposed(self.transition, doses, times_h, absorbed_into=0, seen=1, lag_h=self.lag) / self.volume
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractSteppedPKModel, DoseTable, Lanes, State, parameter
@@ -40,13 +41,15 @@ class TargetMediated(AbstractSteppedPKModel):
     receptor_degradation: Lanes = parameter("1/h")
     internalization: Lanes = parameter("1/h")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Free plasma concentration, mg/L."""
         return followed(self, doses, times_h, absorbed_into=0, direct=0)
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> float:
         """No delay."""
-        return jnp.zeros(())
+        return 0.0
 
     def initial(self) -> State:
         """No drug, and the receptor at its baseline."""

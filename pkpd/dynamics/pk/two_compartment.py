@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import (
@@ -35,13 +35,15 @@ class TwoCompartment(AbstractLinearPKModel):
     intercompartmental_clearance: Lanes = parameter("L/h")
     peripheral_volume: Lanes = parameter("L")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L."""
         return self._disposition().concentration(self.central_volume, doses, times_h)
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> float:
         """No delay."""
-        return jnp.zeros(())
+        return 0.0
 
     def transition(self, length_h: Lanes) -> Transition:
         """Exact change of all amounts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import (
@@ -38,7 +38,9 @@ class TwoCompartmentOral(AbstractLinearPKModel):
     absorption: Lanes = parameter("1/h")
     lag: Lanes = route_parameter("h", neutral=0.0)
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L."""
         return self._disposition().concentration(
             self.central_volume,
@@ -48,9 +50,9 @@ class TwoCompartmentOral(AbstractLinearPKModel):
             lag_h=self.lag,
         )
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> Lanes | float:
         """The lag."""
-        return jnp.asarray(self.lag)
+        return self.lag
 
     def transition(self, length_h: Lanes) -> Transition:
         """Exact change of all amounts."""

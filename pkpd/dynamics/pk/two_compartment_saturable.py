@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractSteppedPKModel, DoseTable, Lanes, State, parameter
@@ -49,7 +50,9 @@ class TwoCompartmentSaturable(AbstractSteppedPKModel):
     max_elimination_rate: Lanes = parameter("mg/h")
     half_saturation: Lanes = parameter("mg/L")
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L, up to `doses.end_h`; between steps by cubic Hermite interpolation."""
         lanes = jnp.broadcast_shapes(jnp.shape(self.clearance), doses.amount_mg.shape[1:])
         amounts = jnp.broadcast_to(doses.amount_mg, (doses.amount_mg.shape[0], *lanes))
@@ -91,9 +94,9 @@ class TwoCompartmentSaturable(AbstractSteppedPKModel):
         amount = jnp.where(jnp.reshape(times_h, width.shape) > 0, amount, 0.0)
         return jnp.maximum(amount, 0.0) / self.central_volume
 
-    def onset_h(self) -> Lanes:
+    def onset_h(self) -> float:
         """No delay."""
-        return jnp.zeros(())
+        return 0.0
 
     def initial(self) -> State:
         """Nothing."""

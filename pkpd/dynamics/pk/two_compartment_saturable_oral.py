@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import (
@@ -41,7 +42,9 @@ class TwoCompartmentSaturableOral(AbstractSteppedPKModel):
     clearance: Lanes = optional_parameter("L/h", absent=0.0)
     lag: Lanes = route_parameter("h", neutral=0.0)
 
-    def concentration(self, doses: DoseTable, times_h: Float[Array, "time ..."]) -> Float[Array, "time ..."]:
+    def concentration(
+        self, doses: DoseTable, times_h: Float[Array | np.ndarray, "time ..."]
+    ) -> Float[Array, "time ..."]:
         """Total plasma concentration, mg/L."""
         return followed(self, doses, times_h, absorbed_into=0, direct=1, lag_h=self.lag)
 
