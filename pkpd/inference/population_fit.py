@@ -19,10 +19,10 @@ from pkpd.domain.evidence import Source
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
+from pkpd.inference.centering import centering_weights
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
     build_population_model,
-    centering_weights,
     cholesky_row,
     correlation_names,
     observations_of,
