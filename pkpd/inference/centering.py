@@ -1,8 +1,12 @@
-"""How far each individual value is sampled as itself: as far as the observations of its subject tell it."""
+"""How far each individual value is sampled as itself, as far as its subject's data tell it; and where the chains start.
+
+Chains start at the most probable individual values. Where all individuals start alike, the density of values that are sampled
+as themselves grows without bound as their spread goes to zero, and a chain may follow it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, special
 
 from pkpd.domain.population import PopulationAnalysis
-from pkpd.domain.prior import Family, Prior
+from pkpd.domain.prior import Family, Prior, Scale
 from pkpd.inference.population_model import observations_of, pointwise, sampled_priors
 from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 
@@ -22,17 +26,20 @@ MOST_STEPS = 150
 type Draw = dict[str, Array]
 
 
-def centering_weights(analysis: PopulationAnalysis, design: PopulationDesign) -> dict[str, NDArray[np.float64]]:
-    """Parameter -> weight of each subject.
+def weights_and_mode(
+    analysis: PopulationAnalysis, design: PopulationDesign
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """Parameter -> weight of each subject; and the most probable values by their names in the posterior.
 
     One minus the variance that a standard normal deviate keeps once the subject's observations are known: Gauss-Newton curvature of
     a normal residual with the same standard deviation, at the most probable values under spreads at the median of their priors. The
     weights steer the sampler only: the posterior is the same for all of them.
     """
     names = [name for name, each in analysis.parameters.items() if each.between is not None]
-    if not names:
-        return {}
     mode = _most_probable(analysis, design, names)
+    values = {name: np.asarray(value) for name, value in mode.items()}
+    if not names:
+        return {}, values
     rows = observations_of(analysis)
 
     def standardized(deviates: Array) -> Array:
@@ -56,7 +63,7 @@ def centering_weights(analysis: PopulationAnalysis, design: PopulationDesign) ->
         mine = slopes[:, design.obs_subject == subject]
         curvature = np.eye(len(names)) + np.nan_to_num(mine @ mine.T, posinf=1e12)
         weights[:, subject] = 1.0 - np.diag(np.linalg.inv(curvature))
-    return dict(zip(names, np.clip(weights, 0.0, 1.0), strict=True))
+    return dict(zip(names, np.clip(weights, 0.0, 1.0), strict=True)), values
 
 
 def _most_probable(analysis: PopulationAnalysis, design: PopulationDesign, names: list[str]) -> Draw:
@@ -106,3 +113,52 @@ def _value(prior: Prior) -> Callable[[Array], Array]:
             return lambda z: location + scale * z
         case _:
             return lambda z: float(prior.quantile(0.5)) * jnp.exp(z)
+
+
+def start_of(
+    analysis: PopulationAnalysis,
+    weights: Mapping[str, NDArray[np.float64]],
+    mode: Mapping[str, NDArray[np.float64]],
+) -> dict[str, NDArray[np.float64]]:
+    """Value of every sampled variable at the most probable values."""
+    start: dict[str, NDArray[np.float64]] = {}
+    for name, prior in sampled_priors(analysis).items():
+        if prior.family is Family.HALFNORMAL:
+            start[name] = np.asarray(mode[name])
+        elif prior.family is not Family.BETA:
+            start[f"{name}.deviate"] = np.asarray(_deviate(prior, float(mode[name])))
+    for name, parameter in analysis.parameters.items():
+        if parameter.between is not None:
+            typical, middle = (
+                float(mode.get(name, np.asarray(parameter.typical.location))),
+                parameter.typical.quantile(0.5),
+            )
+            center = float(
+                _on_scale(parameter.between.scale, typical) - _on_scale(parameter.between.scale, float(middle))
+            )
+            spread = float(mode.get(f"{name}.between", np.asarray(parameter.between.sd.location)))
+            weight = weights[name]
+            start[f"{name}.centered"] = weight * center + spread**weight * mode[f"{name}.eta"]
+    return start
+
+
+def _deviate(prior: Prior, value: float) -> float:
+    match prior.family:
+        case Family.LOGNORMAL:
+            return float(np.log(value / prior.location) / prior.scale)
+        case Family.LOGITNORMAL:
+            return float((special.logit(value) - special.logit(prior.location)) / prior.scale)
+        case Family.HALFCAUCHY:
+            return float(special.ndtri(2.0 / np.pi * np.arctan(value / prior.scale)))
+        case _:
+            return (value - prior.location) / prior.scale
+
+
+def _on_scale(scale: Scale, value: float) -> float:
+    match scale:
+        case Scale.LOG:
+            return float(np.log(value))
+        case Scale.LOGIT:
+            return float(special.logit(value))
+        case Scale.LINEAR:
+            return value
