@@ -7,7 +7,6 @@ that have seen a value cover it too often. Weighted to what the draws would be w
 from __future__ import annotations
 
 import numpy as np
-from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 SMALLEST_CHANGE = 1e-4  # of a log-likelihood over all draws
@@ -29,6 +28,8 @@ def weights_without(log_likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
     ----------
     Pareto smoothed importance sampling: Vehtari A, Gelman A, Gabry J. Stat Comput 2017;27:1413, doi:10.1007/s11222-016-9696-4.
     """
+    from arviz_stats.base.array import array_stats  # slow import
+
     found = np.empty_like(log_likelihood)
     for index in range(log_likelihood.shape[1]):
         if np.ptp(log_likelihood[:, index]) < SMALLEST_CHANGE:

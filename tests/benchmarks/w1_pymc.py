@@ -45,7 +45,7 @@ def predicted_by_package(logs: Any) -> Any:
             central_volume=volume,
             intercompartmental_clearance=exchange,
             peripheral_volume=beyond,
-            absorption_rate=absorption,
+            absorption=absorption,
             lag=0.0,
         )
         return jnp.log(model.concentration(doses, TIMES_H)).T

@@ -102,7 +102,7 @@ def models(p: Mapping[str, Array]) -> tuple[DrugModel, Tumor, Friberg]:
             central_volume=p["V1A"],
             intercompartmental_clearance=p["QA"] / day,
             peripheral_volume=p["V2A"],
-            absorption_rate=p["ka"] / day,
+            absorption=p["ka"] / day,
             lag=0.0,
         ),
         target=Target(unbound_fraction=one, tissue_ratio=one, molar_mass=one),

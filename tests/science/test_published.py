@@ -18,7 +18,6 @@ from pkpd.dynamics.integrate import integrate
 from pkpd.dynamics.pd.friberg import Friberg
 from pkpd.dynamics.pd.growth import Gompertz
 from pkpd.dynamics.pd.senolysis import CDK46, EGFR, Senolysis
-from pkpd.dynamics.pk.one_compartment import OneCompartment
 from pkpd.dynamics.pk.one_compartment_oral import OneCompartmentOral
 from pkpd.dynamics.pk.two_compartment_oral import TwoCompartmentOral
 from pkpd.dynamics.pk.two_compartment_saturable import TwoCompartmentSaturable
@@ -118,7 +117,7 @@ def palbociclib_in_mice() -> dict[str, Values]:
 
 @cache
 def cetuximab_in_mice() -> dict[str, Values]:
-    model = _drug("cetuximab", "mouse", OneCompartment).pk
+    model = _drug("cetuximab", "mouse", OneCompartmentOral).pk
     hours = jnp.linspace(0.0, 96.0, 193)
 
     def peak(milligrams: float) -> Values:
@@ -151,7 +150,7 @@ def _tumor_volume(disease: str, *, palbociclib_mg_per_kg: float, cetuximab_mg: f
     injected = doses(twice_weekly_h, np.full(twice_weekly_h.size, cetuximab_mg))
     exposures = {
         CDK46: _drug("palbociclib", "mouse", OneCompartmentOral).exposure(oral, grid),
-        EGFR: _drug("cetuximab", "mouse", OneCompartment).exposure(injected, grid),
+        EGFR: _drug("cetuximab", "mouse", OneCompartmentOral).exposure(injected, grid),
     }
     return _run(model, exposures, grid)["tumor_volume"][grid.index_of(24.0 * np.arange(DAYS + 1.0))]
 

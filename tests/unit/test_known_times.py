@@ -18,7 +18,7 @@ MODEL = TwoCompartmentOral(
     central_volume=jnp.array([60.0, 50.0]),
     intercompartmental_clearance=jnp.array([2.0, 3.0]),
     peripheral_volume=jnp.array([90.0, 80.0]),
-    absorption_rate=jnp.array([0.4, 1.1]),
+    absorption=jnp.array([0.4, 1.1]),
     lag=0.0,
 )
 TABLE = DoseTable(

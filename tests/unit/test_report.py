@@ -22,6 +22,7 @@ from pkpd.errors import DataError, PkpdError
 from pkpd.posterior import Posterior
 from pkpd.report import RunFolder, fit_figures, read_run, render, write_report
 from pkpd.report.calendar_figure import calendar_figure
+from pkpd.report.left_out import weighted_quantiles, weights_without
 from pkpd.report.order_figure import order_figure
 from pkpd.report.simulated_figures import exposure_figure, outcome_figures
 from pkpd.report.trajectories import Trajectories, read_trajectories
@@ -249,8 +250,28 @@ def test_coverage_counts_only_values_that_were_measured():
         fit_figures.Predictive(endpoint="tumor_volume", unit="mm^3", clock="d", table=table, draws=draws)
     )
 
-    assert [(fit.arm, fit.observed, fit.inside, fit.censored) for fit in fits] == [("a", 2, 2, 0), ("b", 1, 0, 1)]
+    assert [(fit.arm, fit.observed, fit.inside_seen, fit.censored) for fit in fits] == [("a", 2, 2, 0), ("b", 1, 0, 1)]
     assert fits[1].coverage == 0.0
+
+
+def test_an_observation_that_the_draws_have_fitted_is_predicted_less_well_by_the_others():
+    rng = np.random.default_rng(0)
+    location = rng.normal(1.0, 0.7, (4000, 1))  # posterior of the only observation, 2 under a normal prior of sd 1
+    pointwise = -0.5 * (2.0 - location) ** 2
+
+    weights = weights_without(pointwise)
+
+    np.testing.assert_allclose(weights.sum(axis=0), 1.0)
+    middle = weighted_quantiles(location, weights, (0.5,))[0, 0]
+    assert abs(middle) < 0.25  # the prior, which has not seen it
+
+
+def test_equal_weights_give_the_quantiles_of_the_draws():
+    draws = np.random.default_rng(1).normal(size=(4001, 3))
+
+    found = weighted_quantiles(draws, np.full(draws.shape, 1.0 / 4001), (0.05, 0.5, 0.95))
+
+    np.testing.assert_allclose(found, np.quantile(draws, (0.05, 0.5, 0.95), axis=0), atol=2e-3)
 
 
 def test_the_reading_names_the_arms_that_are_not_covered():
