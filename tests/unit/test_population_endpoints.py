@@ -107,4 +107,4 @@ def test_a_report_draws_both(run):
 
     page = write_report(folder).read_text(encoding="utf-8")
 
-    assert page.count("inside their 90 % interval") == 2
+    assert page.count("observed values (") == 2

@@ -19,7 +19,12 @@ from jaxtyping import Array, Float
 from pkpd.dynamics.base import AbstractSteppedPKModel, DoseTable, Lanes, State, parameter
 
 MAX_STEP_H = 2.0
-AFTER_CHANGE_H = (0.0, 0.03, 0.3, 1.0)  # short steps after a dose and after the end of an infusion, where the curve bends
+AFTER_CHANGE_H = (
+    0.0,
+    0.03,
+    0.3,
+    1.0,
+)  # short steps after a dose and after the end of an infusion, where the curve bends
 # SDIRK of order 4 with five stages: the weight of a stage's own slope, and the weights of the stages before it.
 STAGE_WEIGHT = 1.0 / 4.0
 EARLIER_STAGES = (
