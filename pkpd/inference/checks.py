@@ -15,6 +15,7 @@ RHAT_LIMIT = 1.01
 ESS_LIMIT = 400.0
 BFMI_LIMIT = 0.3
 PARETO_LIMIT = 0.7
+SMALLEST_CHANGE = 1e-4  # of a log-likelihood over all draws
 # Functions of other variables, one per subject: they converge when what they are made of does.
 DERIVED = ".subject"
 
@@ -32,7 +33,7 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
         warnings.simplefilter("ignore")
         rhat, bulk, tail = az.rhat(sampled), az.ess(sampled, method="bulk"), az.ess(sampled, method="tail")
         bfmi = float(np.min(np.asarray(az.bfmi(tree)["energy"])))
-        pareto = np.asarray(az.loo(tree, pointwise=True).pareto_k)  # type: ignore[union-attr]
+        pareto, kept = _pareto(tree)
     checks = [
         _check("R-hat", *_extreme(rhat, _largest), RHAT_LIMIT, below=True),
         _check("bulk effective sample size", *_extreme(bulk, _smallest), ESS_LIMIT, below=False),
@@ -43,11 +44,29 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
     passed = all(check["passed"] for check in checks)
     worst = int(np.nanargmax(pareto))
     checks.append(
-        _check("Pareto k (comparison only)", float(pareto[worst]), f"observation {worst}", PARETO_LIMIT, below=True)
+        _check(
+            "Pareto k (comparison only)", float(pareto[worst]), f"observation {kept[worst]}", PARETO_LIMIT, below=True
+        )
     )
     judged = tree.copy()
     judged.attrs["gate"] = json.dumps({"passed": passed, "checks": checks})
     return judged
+
+
+def _pareto(tree: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Pareto k of the observations whose likelihood depends on the draw, and which those are.
+
+    A value below its limit that every draw predicts far below it has the same likelihood in all of them, and no tail to fit.
+    """
+    likelihood = tree["log_likelihood"].to_dataset()
+    name = next(iter(likelihood.data_vars))
+    spread = np.ptp(likelihood[name].values, axis=(0, 1))
+    kept = np.flatnonzero(spread > SMALLEST_CHANGE)
+    if not kept.size:
+        return np.zeros(1), np.zeros(1, dtype=np.int64)
+    moving = tree.copy()
+    moving["log_likelihood"] = xr.DataTree(likelihood.isel(obs_id=kept))
+    return np.asarray(az.loo(moving, pointwise=True).pareto_k), kept  # type: ignore[union-attr]
 
 
 def _extreme(values: xr.Dataset, reduce: Callable[[NDArray[np.float64]], float]) -> tuple[float, str]:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pymc as pm
 import xarray as xr
+from numpy.typing import NDArray
 
 from pkpd.domain.evidence import Source
 from pkpd.domain.prior import Prior, Scale
@@ -39,6 +41,10 @@ class AbstractFitModel(ABC):
     @abstractmethod
     def recipe(self) -> Callable[[], AbstractFitModel]:
         """Builds the same model in another process, without the verification that was done here."""
+
+    @abstractmethod
+    def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
+        """Sampled variable -> where its chains start; what is left out starts at the center of its prior."""
 
     @abstractmethod
     def label(self, name: str) -> Label:

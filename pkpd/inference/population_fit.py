@@ -19,10 +19,10 @@ from pkpd.domain.evidence import Source
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
+from pkpd.inference.centering import start_of, weights_and_mode
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
     build_population_model,
-    centering_weights,
     cholesky_row,
     correlation_names,
     observations_of,
@@ -49,18 +49,25 @@ def population_fit(
     analysis: PopulationAnalysis,
     *,
     weights: Mapping[str, NDArray[np.float64]] | None = None,
+    start: Mapping[str, NDArray[np.float64]] | None = None,
     steps: int | None = None,
 ) -> PopulationFit:
-    """Model of a population analysis; weights and steps that were found before are taken as they are."""
+    """Model of a population analysis; weights, start and steps that were found before are taken as they are."""
     design = population_design(analysis)
     design = (
         with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE)
         if steps is None
         else replace(design, steps=steps)
     )
-    found = centering_weights(analysis, design) if weights is None else weights
+    if weights is None or start is None:
+        weights, mode = weights_and_mode(analysis, design)
+        start = start_of(analysis, weights, mode)
     return PopulationFit(
-        model=build_population_model(analysis, design, found), analysis=analysis, design=design, weights=found
+        model=build_population_model(analysis, design, weights),
+        analysis=analysis,
+        design=design,
+        weights=weights,
+        start=start,
     )
 
 
@@ -89,16 +96,23 @@ class PopulationFit(AbstractFitModel):
     ----------
     weights
         Parameter -> how far each subject's value is sampled as itself.
+    start
+        Sampled variable -> its value at the most probable values.
     """
 
     model: pm.Model
     analysis: PopulationAnalysis
     design: PopulationDesign
     weights: Mapping[str, NDArray[np.float64]]
+    start: Mapping[str, NDArray[np.float64]]
 
     def recipe(self) -> Callable[[], AbstractFitModel]:
         """Builds it again with the weights that were found here."""
-        return partial(population_fit, self.analysis, weights=self.weights, steps=self.design.steps)
+        return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=self.design.steps)
+
+    def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
+        """The most probable values."""
+        return self.start
 
     def label(self, name: str) -> Label:
         """Label of a variable of the posterior."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pymc as pm
@@ -19,8 +18,6 @@ from pkpd.domain.prior import Prior
 from pkpd.domain.study import LEFT_CENSORED
 from pkpd.inference.declare import Symbol, declare_prior, forward
 from pkpd.simulate.population import PopulationDesign, categories_of, endpoint_of, predictions
-
-LAG = ".lag"
 
 
 def sampled_priors(analysis: PopulationAnalysis) -> dict[str, Prior]:
@@ -176,45 +173,3 @@ def observations_of(
         rows = np.flatnonzero(names == endpoint)
         found[endpoint] = (rows, data["value"].values[rows], data["censored"].values[rows] == LEFT_CENSORED)
     return found
-
-
-def centering_weights(analysis: PopulationAnalysis, design: PopulationDesign) -> dict[str, NDArray[np.float64]]:
-    """How much of each individual deviation the data of the subject tell, at the center of the priors.
-
-    One minus the variance that a standard normal deviate keeps once the subject's observations are known (Gauss-Newton curvature of
-    a normal residual with the same standard deviation).
-    """
-    names = [name for name, each in analysis.parameters.items() if each.between is not None]
-    center: dict[str, Any] = {
-        name: jnp.asarray(float(prior.quantile(0.5))) for name, prior in sampled_priors(analysis).items()
-    }
-    for name, each in analysis.parameters.items():
-        if each.occasion is not None:
-            center[f"{name}.kappa"] = jnp.zeros((design.subjects, analysis.study.occasions))
-    rows = observations_of(analysis)
-
-    def standardized(deviates: Array) -> Array:
-        draw = center | {f"{name}.eta": deviates[index] for index, name in enumerate(names)}
-        predicted = predictions(design, draw)
-        parts = []
-        for endpoint, (at, _, _) in rows.items():
-            error = endpoint_of(analysis, endpoint, draw)
-            middle = predicted[endpoint][at]
-            size = jax.lax.stop_gradient(jnp.abs(error.draw(middle, jnp.ones(())) - middle))
-            parts.append(jnp.zeros(design.obs_subject.size).at[at].set(middle / jnp.maximum(size, 1e-12)))
-        return sum(parts, start=jnp.zeros(design.obs_subject.size))
-
-    start = jnp.zeros((len(names), design.subjects))
-    # one subject's observations depend on its own deviates alone: one direction serves all subjects
-    slope = jax.jit(lambda along: jax.jvp(standardized, (start,), (along,))[1])
-    slopes = np.stack([np.asarray(slope(start.at[index].set(1.0))) for index in range(len(names))])
-    weights = np.zeros((len(names), design.subjects))
-    for subject in range(design.subjects):
-        mine = slopes[:, design.obs_subject == subject]
-        curvature = np.eye(len(names)) + np.nan_to_num(mine @ mine.T, posinf=1e12)
-        weights[:, subject] = 1.0 - np.diag(np.linalg.inv(curvature))
-    # A lag has a kink where it meets an observation: what the data tell of it is one-sided, and no curvature shows it.
-    return {
-        name: np.zeros(design.subjects) if name.endswith(LAG) else np.clip(weight, 0.0, 1.0)
-        for name, weight in zip(names, weights, strict=True)
-    }

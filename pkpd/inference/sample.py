@@ -139,7 +139,15 @@ def _compile(fitted: AbstractFitModel) -> Any:
     # Chains start apart in the standard normal deviates only: a jitter of one on the logarithm of a volume would start them far off.
     model = freeze_dims_and_data(fitted.model)
     apart = {variable for variable in model.free_RVs if str(variable.name).endswith((".deviate", ".eta"))}
-    return nutpie.compile_pymc_model(model, backend="jax", gradient_backend="jax", jitter_rvs=apart, freeze_model=False)
+    starts: dict[Any, Any] = dict(fitted.initial_values())
+    return nutpie.compile_pymc_model(
+        model,
+        backend="jax",
+        gradient_backend="jax",
+        jitter_rvs=apart,
+        freeze_model=False,
+        initial_points=starts or None,
+    )
 
 
 def _chain(compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, int], None]) -> dict[str, xr.Dataset]:
@@ -170,6 +178,7 @@ def _numpyro(fitted: AbstractFitModel, options: FitOptions, progress: Progress) 
     """NUTS in JAX, all chains side by side in one program, with a dense mass matrix."""
     from pymc.sampling.jax import sample_numpyro_nuts
 
+    starts: dict[Any, Any] = dict(fitted.initial_values())
     progress(0, options.chains * (options.draws + options.tune), "sampling (numpyro reports when it is done)")
     with warnings.catch_warnings(), fitted.model:
         # PyMC and NumPyro give advice on few chains and few effective draws; the gate says the same with numbers.
@@ -180,6 +189,7 @@ def _numpyro(fitted: AbstractFitModel, options: FitOptions, progress: Progress) 
             chains=options.chains,
             target_accept=options.target_accept,
             random_seed=options.seed,
+            initvals=starts or None,
             chain_method="vectorized",
             progressbar=False,
             quiet=True,

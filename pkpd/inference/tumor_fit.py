@@ -57,6 +57,10 @@ class TumorFit(AbstractFitModel):
     def _priors(self) -> dict[str, ParameterPrior]:
         return self.built.priors | {RESIDUAL: self.built.assembly.tumor.residuals[ENDPOINT]}
 
+    def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
+        """Every chain starts at the center of the priors."""
+        return {}
+
     def label(self, name: str) -> Label:
         """Label of a variable of the posterior."""
         base, _, suffix = name.rpartition(".")

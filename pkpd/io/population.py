@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pkpd import units
 from pkpd.domain.evidence import Source
 from pkpd.domain.population import (
@@ -22,10 +24,11 @@ from pkpd.domain.population import (
     CovariateForm,
     PopulationAnalysis,
     PopulationParameter,
+    PopulationStudy,
     ResidualError,
 )
 from pkpd.domain.prior import Between, Family, Prior, Scale
-from pkpd.domain.study import FitOptions
+from pkpd.domain.study import NOT_CENSORED, FitOptions
 from pkpd.errors import Finding, Severity, SpecError
 from pkpd.io.analysis_tables import read_options, read_setting, read_sources, read_texts
 from pkpd.io.decode import TomlTable, closest_hint, load_toml
@@ -42,6 +45,7 @@ from pkpd.io.structures import (
 )
 
 SCHEMA = 1
+LOGNORMAL = "lognormal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,7 @@ def _read(root: TomlTable, path: Path, findings: list[Finding]) -> PopulationAna
     read = read_population_table(table, layout, methods, limits, structure, findings, name=name, setting=setting)
     if read is None:
         return None
+    _refuse_zeros(read, errors, table.name, findings)
     return PopulationAnalysis(
         name=name,
         study=read,
@@ -131,6 +136,25 @@ def _read(root: TomlTable, path: Path, findings: list[Finding]) -> PopulationAna
         table=table.read_text(encoding="utf-8-sig"),
         text=path.read_text(encoding="utf-8"),
     )
+
+
+def _refuse_zeros(
+    study: PopulationStudy, errors: Mapping[str, ResidualError], name: str, findings: list[Finding]
+) -> None:
+    """A value that is zero or less has no logarithm."""
+    data = study.data
+    for endpoint, error in errors.items():
+        known = (data["endpoint"].values.astype(str) == endpoint) & (data["censored"].values == NOT_CENSORED)
+        count = int(np.sum(data["value"].values[known] <= 0.0))
+        if error.model == LOGNORMAL and count:
+            findings.append(
+                Finding(
+                    code="E_ZERO_WITHOUT_LIMIT",
+                    where=name,
+                    message=f"{count} values of {endpoint} are not above zero, and its error is on the logarithm",
+                    hint=f'write [blq.{endpoint}] with a limit, mark the rows with MDV = 1, or choose model = "combined"',
+                )
+            )
 
 
 def _structure(root: TomlTable) -> str | None:

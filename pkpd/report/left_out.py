@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+SMALLEST_CHANGE = 1e-4  # of a log-likelihood over all draws
+
 
 def weights_without(log_likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights of the draws, for each observation, under the posterior of all other observations.
@@ -30,6 +32,10 @@ def weights_without(log_likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
 
     found = np.empty_like(log_likelihood)
     for index in range(log_likelihood.shape[1]):
+        if np.ptp(log_likelihood[:, index]) < SMALLEST_CHANGE:
+            # Such as a value below its limit that every draw predicts far below it: no draw knows more of it than another.
+            found[:, index] = 1.0 / log_likelihood.shape[0]
+            continue
         # ArviZ turns the log-likelihood into the log of the ratio itself.
         logs = np.asarray(array_stats.psislw(log_likelihood[:, index])[0])
         raw = np.exp(logs - logs.max())

@@ -148,6 +148,13 @@ def test_a_bad_row_is_named_with_its_line(tmp_path, row, code):
     assert code in codes(path)
 
 
+def test_a_value_of_zero_is_refused_where_the_error_is_on_the_logarithm(tmp_path):
+    logarithmic = ANALYSIS.replace('"proportional"\nproportional', '"lognormal"\nresidual').split("[blq")
+    without_limit = logarithmic[0] + "[fit]" + logarithmic[1].split("[fit]")[1]
+
+    assert "E_ZERO_WITHOUT_LIMIT" in codes(write(tmp_path, without_limit, table() + "5,30,.,0,0,90\n"))
+
+
 def test_all_findings_come_at_once(tmp_path):
     broken = ANALYSIS.replace('median = "20 L"', 'median = "20 h"').replace('method = "M3"', 'method = "M7"')
 
