@@ -45,9 +45,9 @@ model = "lognormal"
 residual = { family = "halfcauchy", median = 1.0, basis = "assumed", source = "stan" }
 [fit]
 chains = 4
-draws = 2500
-tune = 800
-target_accept = 0.95
+draws = 6000
+tune = 1500
+target_accept = 0.99
 seed = 4
 [sources.stan]
 title = "posteriordb, one_comp_mm_elim_abs"
