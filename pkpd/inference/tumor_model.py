@@ -32,8 +32,9 @@ from pkpd.units import factor
 ENDPOINT = "tumor_volume"
 RESIDUAL = f"{ENDPOINT}.residual"
 PILOT_DRAWS, PILOT_SEED = 32, 20251225
-# Effects set in during the first days and change slowly later: short steps early save short steps throughout.
-EARLY_EDGES_H = np.arange(0.0, 240.0, 6.0)
+# The first dose acts within minutes, effects set in during the first days and change slowly later: short steps early save short
+# steps throughout.
+EARLY_EDGES_H = np.union1d([0.25, 1.0], np.arange(0.0, 120.0, 6.0))
 LADDER = ((24.0, 16), (12.0, 16), (12.0, 24), (8.0, 16), (6.0, 24), (4.0, 24), (3.0, 24), (2.0, 24), (1.0, 24))
 SMALLEST_VOLUME = 1e-3
 # What each animal's own data fix better than the population does. Their individual values are sampled around the typical value
