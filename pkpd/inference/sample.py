@@ -25,6 +25,9 @@ from pkpd.inference.fit_model import AbstractFitModel
 ENGINES = ("nutpie", "numpyro")
 # Short trajectories: the mass matrix learns as much from them in warm-up, and once it is adapted five doublings are enough.
 MAX_TREE_DEPTH = 6
+# Trajectories turn long before they have crossed the curved ridges of the population's parameters: one doubling more costs twice
+# the gradients and gives three times the effective draws. See docs/decisions/003-parameterization.md.
+ADAPTATION = {"extra_doublings": 1, "mass_matrix_eigval_cutoff": 1.3, "mass_matrix_switch_freq": 120}
 POLL_SECONDS = 0.5
 GROUPS = ("posterior", "sample_stats")
 type Progress = Callable[[int, int, str], None]
@@ -164,6 +167,7 @@ def _chain(compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, 
         target_accept=options.target_accept,
         maxdepth=MAX_TREE_DEPTH,
         adaptation="low_rank",
+        **ADAPTATION,
         save_warmup=False,
         progress_bar=False,
         progress_callback=lambda chains: tell(chains[0].finished_draws, chains[0].divergences),
