@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import jax
@@ -46,7 +47,7 @@ def integrate[T](
         start = tuple(drive.mean - drive.slope for drive in forcing)
         middle = tuple(drive.mean for drive in forcing)
         end = tuple(drive.mean + drive.slope for drive in forcing)
-        losses = model.fast_losses(state, middle)
+        losses = _largest([model.fast_losses(state, drives) for drives in (start, middle, end)])
         half = 0.5 * length
         kept = {index: jnp.exp(-half * loss) for index, loss in losses.items()}
         share = {index: half * decayed_share(half * loss) for index, loss in losses.items()}
@@ -89,6 +90,14 @@ def integrate[T](
     _, stored = jax.lax.scan(body, initial, (jnp.asarray(lengths_h), forcings, dict(impulses or {})))
     at_start = keep(initial, tuple(drive.mean[0] - drive.slope[0] for drive in forcings))
     return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), at_start, stored)
+
+
+def _largest(losses: list[dict[int, Array]]) -> dict[int, Array]:
+    """Largest rate of each loss within a step: what is left over is then a gain, and a gain that is overestimated does no harm."""
+    first, *others = losses
+    return {
+        index: functools.reduce(jnp.maximum, [each[index] for each in others], rate) for index, rate in first.items()
+    }
 
 
 def _apart[T](values: T) -> T:

@@ -2,7 +2,8 @@
 
 States, all per lane: a growth clock, EGFR ligand l (in units of its half-binding concentration), proliferating cells P,
 a resistant share Q that the CDK4/6 inhibitor does not arrest, early arrested cells S1, mature senescent cells S2, and two dying stages.
-Cells are counted as the tumor volume they fill.
+Cells are counted as the tumor volume they fill. In place of D1 the state holds S2 + D1: cells that die faster than a step lasts leave
+one for the other, and their sum does not notice.
 
     E    = l / (1 + l + X/Kx) = l v / (1 + l v)               EGFR signal, antibody competing with ligand; v = 1 / (1 + X/Kx)
     b    = min(1, E/E0)                                       share of the untreated signal that is left
@@ -36,7 +37,7 @@ from pkpd.dynamics.timeline import Grid
 
 CDK46, EGFR = "cdk46", "egfr"
 NO_DRUG = 1e-40  # of the half-maximal concentration: nothing, to the power of any Hill coefficient
-LIGAND, MATURE, DYING, DEAD = 1, 5, 6, 7
+LIGAND, MATURE, ENDED, DEAD = 1, 5, 6, 7
 
 
 class Senolysis(AbstractPDModel):
@@ -102,7 +103,8 @@ class Senolysis(AbstractPDModel):
 
     def rate(self, state: State, drives: tuple[Array, ...]) -> State:
         """Derivatives, per hour, in the order of the states."""
-        clock, ligand, cycling, resistant, early, mature, dying, dead = state
+        clock, ligand, cycling, resistant, early, mature, ended, dead = state
+        dying = ended - mature
         active, unblocked = drives
         resting = 1.0 - active
         volume = self._volume(cycling, resistant, early, mature, dying, dead)
@@ -124,18 +126,19 @@ class Senolysis(AbstractPDModel):
             growth * resistant,
             enter - mature_in - revert - early_death,
             mature_in - escape - senolysis,
-            senolysis + early_death - self.death_clearance_rate * dying,
+            mature_in - escape + early_death - self.death_clearance_rate * dying,
             self.death_clearance_rate * (dying - dead),
         )
 
     def fast_losses(self, state: State, drives: tuple[Array, ...]) -> dict[int, Array]:
         """Death of mature senescent cells, with EGFR blocked the fastest process by far, and clearance of dying ones."""
         clearance = self.death_clearance_rate
-        return {MATURE: self.hazard(self.signal(state[LIGAND], drives[1])), DYING: clearance, DEAD: clearance}
+        return {MATURE: self.hazard(self.signal(state[LIGAND], drives[1])), ENDED: clearance, DEAD: clearance}
 
     def observe(self, state: State, drives: tuple[Array, ...]) -> dict[str, Array]:
         """Volumes (mm^3), activation, ligand and signal (1), and senolysis: death beyond that under full signal (mm^3/h)."""
-        _, ligand, cycling, resistant, early, mature, dying, dead = state
+        _, ligand, cycling, resistant, early, mature, ended, dead = state
+        dying = ended - mature
         signal = self.signal(ligand, drives[1])
         return {
             "tumor_volume": self._volume(cycling, resistant, early, mature, dying, dead),
