@@ -14,11 +14,16 @@ from pkpd.domain.prior import Between, Family, Prior, Scale
 type Symbol = Any
 
 
-def declare_prior(name: str, prior: Prior) -> Symbol:  # noqa: PLR0911 one return per family
-    """One random variable in the unit of its prior; log-normal and logit-normal ones through a standard normal deviate."""
+def declare_prior(name: str, prior: Prior, *, offset: Symbol = 0.0) -> Symbol:  # noqa: PLR0911 one return per family
+    """One random variable in the unit of its prior; log-normal and logit-normal ones through a standard normal deviate.
+
+    `offset` is added to the logarithm of a log-normal value to give what is sampled; its prior stays as it is.
+    """
     match prior.family:
         case Family.LOGNORMAL:
-            return pm.Deterministic(name, prior.location * exp(prior.scale * _standard_normal(f"{name}.deviate")))
+            moved = offset / prior.scale
+            deviate: Any = pm.Normal(f"{name}.deviate", moved) - moved
+            return pm.Deterministic(name, prior.location * exp(prior.scale * deviate))
         case Family.LOGITNORMAL:
             center = float(np.log(prior.location / (1.0 - prior.location)))
             return pm.Deterministic(name, pm.math.invlogit(center + prior.scale * _standard_normal(f"{name}.deviate")))

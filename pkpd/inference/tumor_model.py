@@ -17,17 +17,15 @@ from pytensor.link.jax.ops import wrap_jax
 from pkpd.domain.prior import ParameterPrior
 from pkpd.domain.study import LEFT_CENSORED, Analysis
 from pkpd.dynamics.accuracy import ChosenGrid, choose_grid
-from pkpd.dynamics.assembly import PER_BODY_WEIGHT, TUMOR, Assembly
-from pkpd.dynamics.combination import NMOL_PER_MMOL
+from pkpd.dynamics.assembly import TUMOR, Assembly
 from pkpd.dynamics.endpoint.continuous import Continuous
-from pkpd.dynamics.pd.senolysis import EGFR
 from pkpd.dynamics.timeline import Grid
 from pkpd.errors import Finding, SpecError
-from pkpd.inference.declare import Symbol, backward, declare_prior, expm1, forward, log, log1p
+from pkpd.inference.declare import Symbol, backward, declare_prior, forward
+from pkpd.inference.shown import ENTRY_RATE, GROWTH_RATE, slowing, usual_effects
 from pkpd.simulate.design import Design, design_of, predict_volumes
 from pkpd.simulate.draws import individual_prior_draws
 from pkpd.simulate.models import read_assembly
-from pkpd.units import factor
 
 ENDPOINT = "tumor_volume"
 RESIDUAL = f"{ENDPOINT}.residual"
@@ -39,7 +37,6 @@ LADDER = ((24.0, 16), (12.0, 16), (12.0, 24), (8.0, 16), (6.0, 24), (4.0, 24), (
 SMALLEST_VOLUME = 1e-3
 # What each animal's own data fix better than the population does. Their individual values are sampled around the typical value
 # directly ("centered"); every other spread is sampled as standard normal deviates. See docs/decisions/003-parameterization.md.
-GROWTH_RATE = f"{TUMOR}.growth_rate"
 CENTERED = frozenset({GROWTH_RATE, f"{TUMOR}.initial_volume"})
 
 
@@ -90,11 +87,13 @@ def build_tumor_model(analysis: Analysis, *, tolerance: float = 1e-4, grid: Chos
     with pm.Model(coords=coords) as model:
         values: dict[str, Symbol] = {}
         for name, prior in priors.items():
-            if name not in CENTERED and not prior.tied_to:
+            if name not in CENTERED | {ENTRY_RATE} and not prior.tied_to:
                 values[name] = _declare(name, prior)
+        effects = usual_effects(assembly, design, grid.grid, values, constants(assembly))
+        values[ENTRY_RATE] = _declare(ENTRY_RATE, priors[ENTRY_RATE], typical_offset=effects.entry)
         for name in sorted(CENTERED & set(priors)):
-            offset = _usual_slowing(assembly, design, values) if name == GROWTH_RATE else 0.0
-            values[name] = _declare(name, priors[name], offset)
+            offset = slowing(assembly, design, values, effects) if name == GROWTH_RATE else 0.0
+            values[name] = _declare(name, priors[name], offset=offset)
         residual = _declare(RESIDUAL, assembly.tumor.residuals[ENDPOINT])
         pm.Potential("log_likelihood", _log_likelihood(analysis, assembly, design, grid, values, residual))
     return TumorModel(model=model, assembly=assembly, design=design, grid=grid, priors=priors)
@@ -148,12 +147,17 @@ def _tied_name(name: str, prior: ParameterPrior) -> str:
     return f"{name.partition('.')[0]}.{prior.tied_to}"
 
 
-def _declare(name: str, prior: ParameterPrior, offset: Symbol = 0.0) -> Symbol:
+def _declare(name: str, prior: ParameterPrior, *, offset: Symbol = 0.0, typical_offset: Symbol = 0.0) -> Symbol:
     """Random variables of one parameter; its value is a scalar, or one per subject.
 
-    `offset` moves what is sampled of a centered parameter, on its scale, and leaves its prior as it is.
+    Offsets move what is sampled, of the individual values of a centered parameter and of the typical value, on the logarithm of a
+    log-normal one; the prior stays as it is.
     """
-    typical = pt.as_tensor(prior.typical.location) if prior.typical.is_fixed else declare_prior(name, prior.typical)
+    typical = (
+        pt.as_tensor(prior.typical.location)
+        if prior.typical.is_fixed
+        else declare_prior(name, prior.typical, offset=typical_offset)
+    )
     if prior.between is None:
         return typical
     spread: Any = declare_prior(f"{name}.between", prior.between.sd)
@@ -166,40 +170,6 @@ def _declare(name: str, prior: ParameterPrior, offset: Symbol = 0.0) -> Symbol:
         deviate: Any = pm.Normal(f"{name}.eta", 0.0, 1.0, dims="subject")
         individual = center + spread * deviate
     return pm.Deterministic(f"{name}.subject", backward(prior.between, individual), dims="subject")
-
-
-def _usual_slowing(assembly: Assembly, design: Design, values: dict[str, Symbol]) -> Symbol:
-    """Logarithm of the share of its growth rate that an animal shows on average, by aging and by an inhibitor of EGFR.
-
-    The volumes fix the growth that an animal shows, not its rate. Sampled as what it shows, it stays where it is when the
-    parameters that all animals share move.
-    """
-    slowing: Symbol = np.zeros(design.subjects)
-    if (decay := f"{TUMOR}.growth_decay") in values:
-        seen_h = np.zeros(design.subjects)
-        np.maximum.at(seen_h, design.subject_of, design.times_h)
-        aged = values[decay] * factor(assembly.parameters[decay].unit, "1/h") * np.maximum(seen_h, 1.0)
-        slowing = slowing + log(-expm1(-aged) / aged)
-    if (share := f"{TUMOR}.egfr_growth_share") in values:
-        slowing = slowing + log1p(-values[share] * _usual_block(assembly, design, values))
-    return slowing
-
-
-def _usual_block(assembly: Assembly, design: Design, values: dict[str, Symbol]) -> Symbol:
-    """Share of the untreated EGFR signal that an animal's inhibitor takes away at its average concentration."""
-    block: Symbol = np.zeros(design.subjects)
-    for name, drug in assembly.drugs.items():
-        if drug.target != EGFR or f"{name}.clearance" not in values:
-            continue
-        clearance = drug.parameters["clearance"].unit
-        scale = design.weight_kg if clearance.endswith(PER_BODY_WEIGHT) else 1.0
-        cleared = values[f"{name}.clearance"] * factor(clearance.removesuffix(PER_BODY_WEIGHT), "L/h") * scale
-        dose_rate = np.asarray(design.doses[name].amount_mg).sum(axis=0) / design.end_h
-        free = dose_rate * values.get(f"{name}.bioavailability", 1.0) / cleared * NMOL_PER_MMOL / drug.molar_mass
-        bound = free * values[f"{name}.unbound_fraction"] * values[f"{name}.tissue_ratio"]
-        bound = bound / values[f"{TUMOR}.receptor_half_block"]
-        block = block + (bound / (1.0 + values[f"{TUMOR}.ligand_basal"] + bound))[design.group_of]
-    return block
 
 
 def _log_likelihood(

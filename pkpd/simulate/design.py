@@ -135,7 +135,7 @@ def predict_volumes(
         By full name, in written units: a scalar, or one per subject.
     """
     early = assembly.on_exposure_lanes
-    at_groups = {name: _to_groups(value, design) if name in early else value for name, value in values.items()}
+    at_groups = {name: to_groups(value, design) if name in early else value for name, value in values.items()}
     exposures = assembly.exposures(at_groups, design.doses, grid, weight_kg=jnp.asarray(design.weight_kg))
     forcings = assembly.tumor_model(at_groups).forcings(exposures, grid)
     groups = (design.weight_kg.size,)
@@ -154,8 +154,8 @@ def predict_volumes(
     )
 
 
-def _to_groups(value: Array, design: Design) -> Array:
-    """A value per subject becomes one per group; only where every subject is a group of its own do they differ."""
+def to_groups(value: Array, design: Design) -> Array:
+    """A value per subject becomes one per group, that of its first subject; a scalar stays one."""
     if jnp.ndim(value) == 0:
         return value
     first = np.unique(design.group_of, return_index=True)[1]

@@ -95,6 +95,10 @@ class Senolysis(AbstractPDModel):
         bound = ligand * unblocked
         return bound / (1.0 + bound)
 
+    def lost(self, signal: Array) -> Array:
+        """Share of the untreated EGFR signal that is missing, 1 - b."""
+        return 1.0 - jnp.minimum(1.0, signal * (1.0 + self.ligand_basal) / self.ligand_basal)
+
     def hazard(self, signal: Array) -> Array:
         """Death rate of mature senescent cells, 1/h, log-linear between its two ends."""
         full = self.ligand_basal + self.ligand_fast + self.ligand_senescent
@@ -109,7 +113,7 @@ class Senolysis(AbstractPDModel):
         resting = 1.0 - active
         volume = self._volume(cycling, resistant, early, mature, dying, dead)
         signal = self.signal(ligand, unblocked)
-        lost = 1.0 - jnp.minimum(1.0, signal * (1.0 + self.ligand_basal) / self.ligand_basal)
+        lost = self.lost(signal)
         growth = self.growth.per_volume(volume, clock) * (1.0 - self.egfr_growth_share * lost)
         enter = self.entry_rate * active * (1.0 - self.egfr_entry_need * lost) * cycling
         mature_in = self.maturation_rate * active * early
