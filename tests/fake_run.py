@@ -332,7 +332,7 @@ def trajectories(schedule: Schedule, seed: int = 3, draws: int = 60, every_h: fl
         "tumor_volume": (("time_h", "draw"), tumor, {"units": "mm^3"}),
         "neutrophils": (("time_h", "draw"), neutrophils, {"units": "1e9/L"}),
         "occupancy": (("time_h", "draw"), occupancy, {"units": "1"}),
-        "cdk46_inhibition": (("time_h", "draw"), inhibition, {"units": "1"}),
+        "rb_activation": (("time_h", "draw"), inhibition, {"units": "1"}),
     }
     result = xr.Dataset(variables, coords={"time_h": time_h})
     return result.assign_attrs(schedule=schedule.name, title=schedule.title)

@@ -85,9 +85,9 @@ def fit_run(job: FitJob) -> Posterior:
             posterior = without_observations(posterior)
         posterior = replace(posterior, path=posterior.save(folder / POSTERIOR))
         entry.status = status_of(ExitCode.OK if posterior.reliable else ExitCode.NOT_CONVERGED)
-        scenarios = () if isinstance(analysis, PopulationAnalysis) or not job.sensitivity else analysis.scenarios
-        for scenario in scenarios:
-            assert isinstance(analysis, Analysis)
+        if isinstance(analysis, PopulationAnalysis) or not job.sensitivity:
+            return posterior
+        for scenario in analysis.scenarios:
             title = f"scenario {scenario.name}"
             with entry.timed(f"{title}, s"), progress_of(title, job.progress, quiet=job.quiet) as update:
                 repeated = sensitivity_into(folder, analysis, scenario, progress=update, cores=_cores(job))

@@ -11,6 +11,7 @@ from pkpd.cli.options import (
     AllowUnreliable,
     Disease,
     Json,
+    Overwrite,
     PosteriorFile,
     Progress,
     ProgressMode,
@@ -32,6 +33,7 @@ def optimize(
         Path | None, typer.Option(help="Folder of the result.", show_default="optimize/ beside the posterior")
     ] = None,
     disease: Disease = "pdac_patient",
+    overwrite: Overwrite = False,
     allow_unreliable: AllowUnreliable = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -55,6 +57,7 @@ def optimize(
             disease=disease,
             options=ctx.params,
             out=out,
+            overwrite=overwrite,
             allow_unreliable=allow_unreliable,
             progress=progress,
             quiet=quiet,

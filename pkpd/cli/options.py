@@ -21,7 +21,6 @@ class Engine(StrEnum):
 
     NUTPIE = "nutpie"
     NUMPYRO = "numpyro"
-    PYMC = "pymc"
 
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS", help="analysis.toml", show_default=False)]

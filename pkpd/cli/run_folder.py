@@ -158,6 +158,18 @@ def require_writable(folder: Path) -> None:
         raise _not_writable(folder, error) from error
 
 
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """A result is replaced on request only.
+
+    Raises
+    ------
+    PkpdError
+        If the file is there and may not be replaced.
+    """
+    if path.exists() and not overwrite:
+        raise PkpdError(Finding(code="E_EXISTS", where=str(path), message="is there already", hint="add --overwrite"))
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write a text file in one step, so that an interruption leaves no half of it.
 

@@ -10,7 +10,7 @@ from typing import Any
 from pkpd.cache import enable_compilation_cache
 from pkpd.cli.options import ProgressMode
 from pkpd.cli.progress import progress_of
-from pkpd.cli.run_folder import Entry, recorded, require_writable, sha256, status_of, write_text
+from pkpd.cli.run_folder import Entry, recorded, refuse_existing, require_writable, sha256, status_of, write_text
 from pkpd.cli.simulating import FOLDER, assumptions_of, remove_courses, save_courses
 from pkpd.domain.dosing import Schedule
 from pkpd.domain.recommendation import Recommendation
@@ -50,6 +50,7 @@ class SearchJob:
     disease: str
     options: Mapping[str, Any]
     out: Path | None = None
+    overwrite: bool = False
     allow_unreliable: bool = False
     progress: ProgressMode = ProgressMode.AUTO
     quiet: bool = False
@@ -72,6 +73,7 @@ def search(job: SearchJob) -> Recommendation:
     posterior = Posterior.open(job.posterior)
     _require_reliable(posterior, job)
     require_writable(job.folder)
+    refuse_existing(job.folder / RECOMMENDATION, overwrite=job.overwrite)
     inputs = {job.posterior.name: sha256(job.posterior), **_space_digest(job.space)}
     entry = Entry(command="pkpd optimize", options=job.options, seed=job.seed, inputs=inputs)
     with recorded(job.posterior.parent, entry):

@@ -57,15 +57,24 @@ def simulate(
             raise typer.BadParameter("Missing option '--schedule'")
         if posterior is None or schedule is None:
             raise typer.BadParameter("give POSTERIOR and --schedule, or --model, --events and --out")
-        _from_posterior(ctx, posterior, schedule, draws=draws, seed=seed or 0, out=out, every=every, disease=disease)
+        _from_posterior(
+            ctx,
+            posterior,
+            schedule,
+            draws=draws,
+            seed=seed or 0,
+            out=out,
+            every=every,
+            disease=disease,
+            overwrite=overwrite,
+        )
 
 
 def _from_events(model: Path, events: Path, out: Path, *, seed: int | None, overwrite: bool) -> None:
     from pkpd.cache import enable_compilation_cache
-    from pkpd.errors import Finding, PkpdError
+    from pkpd.cli.run_folder import refuse_existing
 
-    if out.exists() and not overwrite:
-        raise PkpdError(Finding(code="E_EXISTS", where=str(out), message="is there already", hint="add --overwrite"))
+    refuse_existing(out, overwrite=overwrite)
     from pkpd.simulate.events import simulate_events
 
     enable_compilation_cache()
@@ -84,9 +93,10 @@ def _from_posterior(
     out: Path | None,
     every: float,
     disease: str,
+    overwrite: bool,
 ) -> None:
-    from pkpd.cli.run_folder import Entry, posterior_path, recorded, require_writable, sha256
-    from pkpd.cli.simulating import FOLDER, course_lines, save_courses
+    from pkpd.cli.run_folder import Entry, posterior_path, recorded, refuse_existing, require_writable, sha256
+    from pkpd.cli.simulating import FOLDER, course_file, course_lines, save_courses
     from pkpd.io.schedules import read_schedule
     from pkpd.posterior import Posterior
 
@@ -94,6 +104,7 @@ def _from_posterior(
     wanted, opened = read_schedule(schedule), Posterior.open(path)
     folder = path.parent / FOLDER if out is None else out
     require_writable(folder)
+    refuse_existing(course_file(folder, wanted), overwrite=overwrite)
     if not opened.reliable:
         tell("warning: this posterior failed its diagnostics gate; the file will say so")
     from pkpd.cache import enable_compilation_cache

@@ -32,13 +32,18 @@ def save_courses(courses: xr.Dataset, schedule: Schedule, folder: Path, *, poste
         reliable=int(posterior.reliable),
         assumptions="\n".join(assumptions_of(posterior)),
     )
-    target = folder / f"{schedule.name}.nc"
+    target = course_file(folder, schedule)
     partial = target.with_name(f".{target.name}.partial")
     # Single precision keeps seven digits, far more than draws deserve, in half of the room.
     encoding = {str(name): {"zlib": True, "dtype": "float32"} for name in named.data_vars}
     named.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
     os.replace(partial, target)
     return target
+
+
+def course_file(folder: Path, schedule: Schedule) -> Path:
+    """Where the courses of a schedule are kept."""
+    return folder / f"{schedule.name}.nc"
 
 
 def assumptions_of(posterior: Posterior) -> tuple[str, ...]:

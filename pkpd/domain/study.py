@@ -207,6 +207,9 @@ def _integers(dimension: str, values: Sequence[int], unit: str) -> tuple[str, ND
     return dimension, np.asarray(values, dtype=np.int64), {"units": unit}
 
 
+ENGINES = ("nutpie", "numpyro")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitOptions:
     """How to sample; the command line may override each."""

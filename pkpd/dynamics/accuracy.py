@@ -69,7 +69,6 @@ def choose_grid(
         What stands in the rows of the values, for the sentence; their number otherwise.
     rates_per_h
         Rates of the model by name, 1/h, scalars or `[lane]`; the sentence names the fastest of them in the worst lane.
-
     onset_times_h
         First dose of every drug, see `build_grid`.
 

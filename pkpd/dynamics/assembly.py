@@ -72,6 +72,15 @@ class Assembly:
         return found
 
     @property
+    def tied(self) -> dict[str, str]:
+        """Parameter -> the one whose value it has."""
+        return {
+            name: f"{name.partition('.')[0]}.{prior.tied_to}"
+            for name, prior in self.parameters.items()
+            if prior.tied_to
+        }
+
+    @property
     def on_exposure_lanes(self) -> frozenset[str]:
         """Names of the parameters that are needed before drives exist."""
         drives = {f"{TUMOR}.{field}" for field in DRIVE_FIELDS}
@@ -108,7 +117,7 @@ class Assembly:
     def tumor_model(self, values: Mapping[str, Array]) -> AbstractPDModel:
         """The tumor, from values by full name."""
         growth = Registry("pkpd.growth_laws", AbstractGrowthLaw).get(self.growth)
-        model = Registry("pkpd.pd_models", AbstractPDModel).get(self.tumor.model)
+        model = self.tumor_class
         fields = self._fields(TUMOR, self.tumor, self._tumor_units(), values)
         law = growth(**{name: fields[name] for name in units_of(growth)})
         return model(**{"growth": law, **{name: fields[name] for name in units_of(model)}})
@@ -156,18 +165,18 @@ class Assembly:
             found[field] = value * factor(written, unit)
         return found
 
+    @property
+    def tumor_class(self) -> type[AbstractPDModel]:
+        """Class of the tumor model."""
+        return Registry("pkpd.pd_models", AbstractPDModel).get(self.tumor.model)
+
     def _tumor_units(self) -> dict[str, str]:
         growth = Registry("pkpd.growth_laws", AbstractGrowthLaw).get(self.growth)
-        return units_of(growth) | units_of(Registry("pkpd.pd_models", AbstractPDModel).get(self.tumor.model))
+        return units_of(growth) | units_of(self.tumor_class)
 
     def _neutrophil_class(self) -> type[AbstractPDModel]:
         assert self.neutrophils is not None
         return Registry("pkpd.pd_models", AbstractPDModel).get(self.neutrophils.model)
-
-
-def with_switches(values: Mapping[str, Array], switches: Mapping[str, float]) -> dict[str, Array]:
-    """Values with some replaced by a number, as a counterfactual asks."""
-    return {name: jnp.full_like(value, switches[name]) if name in switches else value for name, value in values.items()}
 
 
 def _pick(component: Component, fields: tuple[str, ...], *, prefix: str) -> dict[str, ParameterPrior]:

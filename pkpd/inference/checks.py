@@ -35,14 +35,14 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
         bfmi = float(np.min(np.asarray(az.bfmi(tree)["energy"])))
         pareto, kept = _pareto(tree)
     checks = [
-        _check("R-hat", *_extreme(rhat, _largest), RHAT_LIMIT, below=True),
-        _check("bulk effective sample size", *_extreme(bulk, _smallest), ESS_LIMIT, below=False),
-        _check("tail effective sample size", *_extreme(tail, _smallest), ESS_LIMIT, below=False),
+        _check("R-hat", *_extreme(rhat, sampled, np.max), RHAT_LIMIT, below=True),
+        _check("bulk effective sample size", *_extreme(bulk, sampled, np.min), ESS_LIMIT, below=False),
+        _check("tail effective sample size", *_extreme(tail, sampled, np.min), ESS_LIMIT, below=False),
         _check("divergences", float(stats["diverging"].sum()), "", 0.0, below=True),
         _check("E-BFMI", bfmi, "", BFMI_LIMIT, below=False),
     ]
     passed = all(check["passed"] for check in checks)
-    worst = int(np.nanargmax(pareto))
+    worst = int(np.argmax(np.nan_to_num(pareto, nan=np.inf)))
     checks.append(
         _check(
             "Pareto k (comparison only)", float(pareto[worst]), f"observation {kept[worst]}", PARETO_LIMIT, below=True
@@ -69,19 +69,22 @@ def _pareto(tree: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return np.asarray(az.loo(moving, pointwise=True).pareto_k), kept  # type: ignore[union-attr]
 
 
-def _extreme(values: xr.Dataset, reduce: Callable[[NDArray[np.float64]], float]) -> tuple[float, str]:
-    """Extreme value over all variables, and the variable that has it."""
-    each = {str(name): float(reduce(values[name].values)) for name in values.data_vars}
+def _extreme(
+    values: xr.Dataset, draws: xr.Dataset, reduce: Callable[[NDArray[np.float64]], float]
+) -> tuple[float, str]:
+    """Extreme value over all variables that move, and the variable that has it; one that is not a number comes before all."""
+    each = {}
+    for name in values.data_vars:
+        drawn = draws[name].values
+        moving = drawn.min(axis=(0, 1)) != drawn.max(axis=(0, 1))  # also where a draw is not a number
+        if np.any(moving):
+            found = float(reduce(np.asarray(values[name].values)[moving]))
+            each[str(name)] = found if np.all(np.isfinite(drawn)) else float("nan")
+    broken = [name for name, value in each.items() if np.isnan(value)]
+    if broken:
+        return float("nan"), broken[0]
     target = float(reduce(np.asarray(list(each.values()))))
-    return target, next((name for name, value in each.items() if value == target), "")
-
-
-def _largest(values: NDArray[np.float64]) -> float:
-    return float(np.nanmax(values))
-
-
-def _smallest(values: NDArray[np.float64]) -> float:
-    return float(np.nanmin(values))
+    return target, next(name for name, value in each.items() if value == target)
 
 
 def _check(name: str, value: float, worst: str, limit: float, *, below: bool) -> dict[str, object]:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from pkpd.domain.evidence import Source
 from pkpd.domain.prior import Prior, Scale
 
+# Longer trajectories cost more in warm-up than the mass matrix learns from them.
+MAX_TREE_DEPTH = 6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
@@ -37,6 +40,11 @@ class AbstractFitModel(ABC):
     """
 
     model: pm.Model
+
+    @property
+    @abstractmethod
+    def doublings(self) -> int:
+        """Doublings that every trajectory makes before it may turn: none lets each turn where it will (NUTS)."""
 
     @abstractmethod
     def recipe(self) -> Callable[[], AbstractFitModel]:

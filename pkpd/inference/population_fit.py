@@ -106,6 +106,11 @@ class PopulationFit(AbstractFitModel):
     weights: Mapping[str, NDArray[np.float64]]
     start: Mapping[str, NDArray[np.float64]]
 
+    @property
+    def doublings(self) -> int:
+        """None."""
+        return 0
+
     def recipe(self) -> Callable[[], AbstractFitModel]:
         """Builds it again with the weights that were found here."""
         return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=self.design.steps)
@@ -279,5 +284,6 @@ class PopulationFit(AbstractFitModel):
             return ()
         met = "" if self.design.error <= TOLERANCE else f", above the {TOLERANCE:g} that is wanted"
         return (
-            f"integrator: {self.design.steps} steps an interval, relative error {self.design.error:.1e} on prior draws{met}",
+            f"integrator: {self.design.steps} steps an interval, "
+            f"relative error {self.design.error:.1e} at the center of the priors{met}",
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -19,15 +20,11 @@ import numpy as np
 import xarray as xr
 
 from pkpd.cache import enable_compilation_cache
-from pkpd.domain.study import FitOptions
-from pkpd.inference.fit_model import AbstractFitModel
+from pkpd.domain.study import ENGINES, FitOptions
+from pkpd.inference.fit_model import MAX_TREE_DEPTH, AbstractFitModel
 
-ENGINES = ("nutpie", "numpyro")
-# Short trajectories: the mass matrix learns as much from them in warm-up, and once it is adapted five doublings are enough.
-MAX_TREE_DEPTH = 6
-# Trajectories turn long before they have crossed the curved ridges of the population's parameters: one doubling more costs twice
-# the gradients and gives three times the effective draws. See docs/decisions/003-parameterization.md.
-ADAPTATION = {"extra_doublings": 1, "mass_matrix_eigval_cutoff": 1.3, "mass_matrix_switch_freq": 120}
+# Ridges of moderate width count too: nutpie's own cutoff leaves them to the diagonal.
+ADAPTATION = {"mass_matrix_eigval_cutoff": 1.3, "mass_matrix_switch_freq": 120}
 POLL_SECONDS = 0.5
 GROUPS = ("posterior", "sample_stats")
 type Progress = Callable[[int, int, str], None]
@@ -39,12 +36,19 @@ def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress,
     Parameters
     ----------
     options
-        `engine` is one of `ENGINES`; a name that is none of them was refused when the analysis was read.
+        `engine` is one of `ENGINES`.
     progress
         Is told draws done, draws in all and a note.
     cores
-        Chains of nutpie that run at the same time; the draws do not depend on it.
+        Chains of nutpie that run at the same time; each has its own seed, whatever their number.
+
+    Raises
+    ------
+    ValueError
+        If there is no such engine: analysis files and the command line are refused earlier.
     """
+    if options.engine not in ENGINES:
+        raise ValueError(f"there is no engine '{options.engine}'")
     enable_compilation_cache()
     if options.engine == "numpyro":
         return _kept(_numpyro(fitted, options, progress))
@@ -67,7 +71,7 @@ def _one_process(fitted: AbstractFitModel, options: FitOptions, progress: Progre
             before = chain * (options.draws + options.tune)
             progress(before + done, total, f"sampling, {sum(divergent)} divergences")
 
-        found.append(_chain(compiled, options, chain, tell))
+        found.append(_chain(compiled, options, chain, tell, doublings=fitted.doublings))
     return found
 
 
@@ -79,7 +83,8 @@ def _processes(
     done: Any = context.Array("q", options.chains)
     divergent: Any = context.Array("q", options.chains)
     turn: Any = context.Value("q", 0)
-    free = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    free = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    others = set(multiprocessing.active_children())
     shared = (fitted.recipe(), options, done, divergent, turn, free)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=shared) as pool:
         futures = [pool.submit(_work, chain) for chain in range(options.chains)]
@@ -88,7 +93,7 @@ def _processes(
                 progress(sum(done), total, f"sampling, {sum(divergent)} divergences")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
+            for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
         return [future.result() for future in futures]
@@ -110,13 +115,16 @@ def _start(
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with turn.get_lock():
         mine, turn.value = turn.value, turn.value + 1
-    if free:
+    if free and sys.platform == "linux":
         # Before the first use of JAX, which otherwise starts a thread per core in every process: they would crowd each other out.
         os.sched_setaffinity(0, {free[mine % len(free)]})
     enable_compilation_cache()
     # PyTensor explains how it falls back to Python for the JAX function when PyMC tests the starting point.
     warnings.simplefilter("ignore")
-    _worker.update(compiled=_compile(recipe()), options=options, done=done, divergent=divergent)
+    fitted = recipe()
+    _worker.update(
+        compiled=_compile(fitted), doublings=fitted.doublings, options=options, done=done, divergent=divergent
+    )
 
 
 def _end_with_parent() -> None:
@@ -132,7 +140,7 @@ def _work(chain: int) -> dict[str, xr.Dataset]:
         _worker["done"][chain] = done
         _worker["divergent"][chain] = divergences
 
-    return _chain(_worker["compiled"], _worker["options"], chain, tell)
+    return _chain(_worker["compiled"], _worker["options"], chain, tell, doublings=_worker["doublings"])
 
 
 def _compile(fitted: AbstractFitModel) -> Any:
@@ -153,8 +161,10 @@ def _compile(fitted: AbstractFitModel) -> Any:
     )
 
 
-def _chain(compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, int], None]) -> dict[str, xr.Dataset]:
-    """One chain of NUTS, in Rust, with a low-rank mass matrix: ridges among the population's parameters need it."""
+def _chain(
+    compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, int], None], *, doublings: int
+) -> dict[str, xr.Dataset]:
+    """One chain, in Rust, with a low-rank mass matrix: ridges among the population's parameters need it."""
     import nutpie
 
     tree = nutpie.sample(
@@ -166,6 +176,7 @@ def _chain(compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, 
         seed=int(np.random.SeedSequence(options.seed, spawn_key=(chain,)).generate_state(1)[0]),
         target_accept=options.target_accept,
         maxdepth=MAX_TREE_DEPTH,
+        mindepth=doublings,
         adaptation="low_rank",
         **ADAPTATION,
         save_warmup=False,

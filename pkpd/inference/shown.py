@@ -31,10 +31,38 @@ NEEDED = frozenset(
 # Guesses of what a simulation would tell, tried on CR1197 by the curvature they leave: senescent share of a tumor under the CDK4/6
 # inhibitor, and how much of its growth is that of cells which it arrests. An entry shown to less than the last tells nothing.
 SENESCENT_SHARE, ARRESTED_SHARE, SMALLEST_SHARE = 0.2, 0.3, 0.01
+NO_AGING = 1e-9
+
+
+def shown_offsets(
+    assembly: Assembly, design: Design, *, grid: Grid, values: dict[str, Symbol], known: dict[str, float]
+) -> tuple[Symbol, Symbol]:
+    """What is added to the logarithms of the entry rate, a scalar, and of the growth rates, `[subject]`, to give what is sampled.
+
+    Zero for tumor models other than that of senolysis.
+
+    Parameters
+    ----------
+    values
+        Parameters that are declared, by full name, in written units.
+    known
+        Those of them that are not sampled.
+    """
+    if not issubclass(assembly.tumor_class, Senolysis):
+        return 0.0, np.zeros(design.subjects)
+    effects = _usual_effects(assembly, design, grid=grid, values=values, known=known)
+    slowing: Symbol = log1p(-ARRESTED_SHARE * values[ARREST] * effects.active)
+    slowing = slowing + log1p(-values[GROWTH_SHARE] * effects.blocked)
+    if DECAY in values:
+        seen_h = np.zeros(design.subjects)
+        np.maximum.at(seen_h, design.subject_of, design.times_h)
+        aged = values[DECAY] * factor(assembly.parameters[DECAY].unit, "1/h") * np.maximum(seen_h, 1.0) + NO_AGING
+        slowing = slowing + log(-expm1(-aged) / aged)
+    return effects.entry, slowing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsualEffects:
+class _UsualEffects:
     """What the drugs do on average over the study.
 
     Attributes
@@ -52,9 +80,9 @@ class UsualEffects:
     blocked: Symbol
 
 
-def usual_effects(
-    assembly: Assembly, design: Design, grid: Grid, values: dict[str, Symbol], known: dict[str, float]
-) -> UsualEffects:
+def _usual_effects(
+    assembly: Assembly, design: Design, *, grid: Grid, values: dict[str, Symbol], known: dict[str, float]
+) -> _UsualEffects:
     """Average effects under the parameters that they need; `known` are those that are not sampled."""
     needed = assembly.on_exposure_lanes | NEEDED
     names = [name for name in values if name in needed and name not in known]
@@ -68,6 +96,7 @@ def usual_effects(
     def effects(*arrays: Array) -> tuple[Array, Array, Array]:
         sampled = {name: to_groups(value, design) for name, value in zip(names, arrays, strict=True)}
         full: dict[str, Any] = {**others, **known, **sampled}
+        full |= {name: full[other] for name, other in assembly.tied.items()}
         model = assembly.tumor_model(full)
         assert isinstance(model, Senolysis)
         exposures = assembly.exposures(full, design.doses, grid, weight_kg=jnp.asarray(design.weight_kg))
@@ -83,15 +112,4 @@ def usual_effects(
 
     found: Any = wrap_jax(effects)  # whose annotation knows no tuple
     entry, active, lost = found(*(values[name] for name in names))
-    return UsualEffects(entry=entry, active=active[design.group_of], blocked=lost[design.group_of])
-
-
-def slowing(assembly: Assembly, design: Design, values: dict[str, Symbol], effects: UsualEffects) -> Symbol:
-    """Logarithm of the share of its growth rate that an animal shows on average, by aging, arrest and an inhibitor of EGFR."""
-    found: Symbol = log1p(-ARRESTED_SHARE * values[ARREST] * effects.active)
-    if DECAY in values:
-        seen_h = np.zeros(design.subjects)
-        np.maximum.at(seen_h, design.subject_of, design.times_h)
-        aged = values[DECAY] * factor(assembly.parameters[DECAY].unit, "1/h") * np.maximum(seen_h, 1.0)
-        found = found + log(-expm1(-aged) / aged)
-    return found + log1p(-values[GROWTH_SHARE] * effects.blocked)
+    return _UsualEffects(entry=entry, active=active[design.group_of], blocked=lost[design.group_of])

@@ -19,7 +19,7 @@ from pkpd.domain.prior import ParameterPrior, Prior, Scale
 from pkpd.domain.study import ENDPOINT_UNITS, LEFT_CENSORED, Analysis
 from pkpd.dynamics.accuracy import ChosenGrid
 from pkpd.dynamics.endpoint.continuous import Continuous
-from pkpd.inference.fit_model import AbstractFitModel, Label
+from pkpd.inference.fit_model import MAX_TREE_DEPTH, AbstractFitModel, Label
 from pkpd.inference.tumor_model import (
     ENDPOINT,
     RESIDUAL,
@@ -48,6 +48,11 @@ class TumorFit(AbstractFitModel):
     model: pm.Model
     analysis: Analysis
     built: TumorModel
+
+    @property
+    def doublings(self) -> int:
+        """As many as are allowed: trajectories of one length, which do not turn before they have left a minor mode behind."""
+        return MAX_TREE_DEPTH
 
     def recipe(self) -> Callable[[], AbstractFitModel]:
         """Builds it again on the grid that was verified here."""
@@ -154,10 +159,11 @@ class TumorFit(AbstractFitModel):
     def plan(self) -> tuple[str, ...]:
         """Sizes and the steps of the integrator."""
         design, grid = self.built.design, self.built.grid
+        met = "" if grid.met else f", more than is wanted: {grid.cause}"
         return (
             f"{design.subjects} subjects, {design.times_h.size} observations, {design.groups} groups with the same exposure",
             f"integrator: {grid.grid.lengths_h.size} steps of at most {grid.max_step_h:g} h, "
-            f"relative error {grid.error:.1e} on prior draws",
+            f"relative error {grid.error:.1e} on prior draws{met}",
         )
 
 
@@ -175,7 +181,7 @@ def _volumes(fitted: TumorModel, flat: Draws) -> NDArray[np.float64]:
         for name, parameter in fitted.priors.items()
         if not parameter.tied_to and (f"{name}.subject" in flat or name in flat)
     }
-    tied = {name: f"{name.partition('.')[0]}.{p.tied_to}" for name, p in fitted.priors.items() if p.tied_to}
+    tied = fitted.assembly.tied
 
     def volumes(values: dict[str, jax.Array]) -> jax.Array:
         full: dict[str, Any] = {**constant, **values}

@@ -22,7 +22,7 @@ from pkpd.dynamics.endpoint.continuous import Continuous
 from pkpd.dynamics.timeline import Grid
 from pkpd.errors import Finding, SpecError
 from pkpd.inference.declare import Symbol, backward, declare_prior, forward
-from pkpd.inference.shown import ENTRY_RATE, GROWTH_RATE, slowing, usual_effects
+from pkpd.inference.shown import ENTRY_RATE, GROWTH_RATE, shown_offsets
 from pkpd.simulate.design import Design, design_of, predict_volumes
 from pkpd.simulate.draws import individual_prior_draws
 from pkpd.simulate.models import read_assembly
@@ -89,11 +89,11 @@ def build_tumor_model(analysis: Analysis, *, tolerance: float = 1e-4, grid: Chos
         for name, prior in priors.items():
             if name not in CENTERED | {ENTRY_RATE} and not prior.tied_to:
                 values[name] = _declare(name, prior)
-        effects = usual_effects(assembly, design, grid.grid, values, constants(assembly))
-        values[ENTRY_RATE] = _declare(ENTRY_RATE, priors[ENTRY_RATE], typical_offset=effects.entry)
+        entry, slowing = shown_offsets(assembly, design, grid=grid.grid, values=values, known=constants(assembly))
+        if ENTRY_RATE in priors:
+            values[ENTRY_RATE] = _declare(ENTRY_RATE, priors[ENTRY_RATE], typical_offset=entry)
         for name in sorted(CENTERED & set(priors)):
-            offset = slowing(assembly, design, values, effects) if name == GROWTH_RATE else 0.0
-            values[name] = _declare(name, priors[name], offset=offset)
+            values[name] = _declare(name, priors[name], offset=slowing if name == GROWTH_RATE else 0.0)
         residual = _declare(RESIDUAL, assembly.tumor.residuals[ENDPOINT])
         pm.Potential("log_likelihood", _log_likelihood(analysis, assembly, design, grid, values, residual))
     return TumorModel(model=model, assembly=assembly, design=design, grid=grid, priors=priors)
@@ -143,10 +143,6 @@ def constants(assembly: Assembly) -> dict[str, float]:
     }
 
 
-def _tied_name(name: str, prior: ParameterPrior) -> str:
-    return f"{name.partition('.')[0]}.{prior.tied_to}"
-
-
 def _declare(name: str, prior: ParameterPrior, *, offset: Symbol = 0.0, typical_offset: Symbol = 0.0) -> Symbol:
     """Random variables of one parameter; its value is a scalar, or one per subject.
 
@@ -185,7 +181,7 @@ def _log_likelihood(
     The density is that of the endpoint; the one of PyTensor has no gradient where a censored value is predicted far above its limit.
     """
     fixed = constants(assembly)
-    tied = {name: _tied_name(name, prior) for name, prior in assembly.parameters.items() if prior.tied_to}
+    tied = assembly.tied
     names = [name for name in values if name not in fixed and name not in tied]
     at: NDArray[np.int64] = grid.grid.index_of(design.times_h)
     value = jnp.asarray(analysis.study.data["value"].values, dtype=float)

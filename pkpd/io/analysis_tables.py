@@ -9,12 +9,11 @@ from pathlib import Path
 
 from pkpd import units
 from pkpd.domain.evidence import Source
-from pkpd.domain.study import ENDPOINT_UNITS, SETTINGS, FitOptions, Scenario
+from pkpd.domain.study import ENDPOINT_UNITS, ENGINES, SETTINGS, FitOptions, Scenario
 from pkpd.io.decode import TomlTable, closest_hint
 from pkpd.io.layout import MEASURED_COLUMNS, STANDARD_COLUMNS, Layout
 from pkpd.registry import Registry
 
-ENGINES = ("nutpie", "numpyro", "pymc")
 _OF_DV = ("LLOQ", "LIMIT")  # measured in the unit of DV by definition
 
 

@@ -23,7 +23,6 @@ INTERVAL = 0.95
 OUTCOME_OF: Mapping[tuple[str, str], str] = {
     ("neutrophils", "minimum"): "neutrophil_minimum",
 }
-UNIT_OF: Mapping[tuple[str, str], str] = {("neutrophils", "minimum"): "1e9/L"}
 
 
 class Evaluate(Protocol):

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 # Okabe and Ito 2008: eight colors that stay apart under the common forms of color blindness.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, INK, GRAY, PALE = "#CC79A7", "#56B4E9", "#222222", "#8A8F98", "#E8EAED"
-SERIES = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE)
 DRUG_COLORS = (ORANGE, BLUE, GREEN, PURPLE, SKY, VERMILION)
 
 WIDTH_IN = 9.0  # drawn at 100 px per inch: readable at 900 px

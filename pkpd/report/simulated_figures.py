@@ -14,7 +14,7 @@ from pkpd.report.drawing import Drawing
 from pkpd.report.trajectories import PLASMA, Trajectories
 
 SEVERE, MODERATE = 0.5, 1.0  # 1e9/L: limits of neutropenia grade 4 and grade 3 (CTCAE 5.0)
-EFFECTS = {"occupancy": "EGFR occupied", "cdk46_inhibition": "CDK4/6 inhibited"}
+EFFECTS = {"occupancy": "EGFR occupied", "rb_activation": "effect on RB, of its maximum"}
 MOST_PANELS = 9
 
 

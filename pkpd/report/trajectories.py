@@ -24,7 +24,7 @@ class Trajectories:
     schedule
         Name, as in the recommendation.
     data
-        Dimensions (`time_h`, `draw`): `tumor_volume`, `neutrophils`, `plasma_<drug>`, `occupancy`, `cdk46_inhibition`.
+        Dimensions (`time_h`, `draw`): `tumor_volume`, `neutrophils`, `plasma_<drug>`, `occupancy`, `rb_activation`.
     """
 
     schedule: str
@@ -33,7 +33,7 @@ class Trajectories:
 
     @property
     def time_d(self) -> NDArray[np.float64]:
-        """Days from the first dose."""
+        """Days from time 0 of the schedule."""
         return self.data["time_h"].values.astype(np.float64) / 24.0
 
     @property

@@ -23,6 +23,7 @@ from pkpd.dynamics.forcing import Forcing
 from pkpd.dynamics.integrate import integrate
 from pkpd.dynamics.pd.senolysis import CDK46
 from pkpd.dynamics.timeline import Grid
+from pkpd.errors import Finding, SpecError
 from pkpd.simulate.patients import Patients
 
 LADDER = ((12.0, 16), (8.0, 16), (6.0, 16), (4.0, 16), (3.0, 16), (2.0, 16))
@@ -51,7 +52,7 @@ class Engine:
     grid
         Steps of the tumor and the neutrophils; every dose starts at an edge.
     numerical_error
-        Largest relative difference from the refined grid in the pilot.
+        Largest relative error of tumor volume and neutrophils in the pilot, at the end of weeks and of the horizon.
     """
 
     patients: Patients
@@ -100,7 +101,14 @@ class Engine:
             elif name in found:
                 found[name] = jnp.full_like(found[name], number)
             else:
-                raise ValueError(f"there is no switch '{name}'")
+                raise SpecError(
+                    Finding(
+                        code="E_SWITCH",
+                        where="switches",
+                        message=f"there is no switch '{name}' = {number:g}",
+                        hint="write senolysis = 0, or the full name of a parameter, such as tumor.arrest_max",
+                    )
+                )
         return found
 
     def prepare(self, drug: str, arms: Sequence[tuple[Dose, ...]], values: Values, pool: Executor) -> Prepared:
@@ -140,8 +148,9 @@ class Engine:
         }
 
     def pilot(self, probes: Mapping[str, tuple[Dose, ...]]) -> Array:
-        """Tumor and neutrophils at the end of every week, `[output, lane]`."""
-        edges = self.grid.index_of(np.arange(7 * HOURS_PER_DAY, self.horizon_h + 1e-9, 7 * HOURS_PER_DAY))
+        """Tumor and neutrophils at the end of every week and of the horizon, `[output, lane]`."""
+        week_h = 7 * HOURS_PER_DAY
+        edges = self.grid.index_of(np.append(np.arange(week_h, self.horizon_h, week_h), self.horizon_h))
         tumor, neutrophils, _ = self.courses(probes, jnp.zeros(1))
         return jnp.concatenate([tumor["tumor_volume"][edges], neutrophils[edges]])
 

@@ -8,9 +8,9 @@ the blocks run on two threads; neither changes a result.
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -21,7 +21,8 @@ from pkpd.simulate.engine import Engine
 from pkpd.simulate.patients import Patients
 
 SCHEDULE_BLOCK = 32
-_ENGINES: WeakKeyDictionary[Patients, dict[tuple[int, frozenset[int], float], Engine]] = WeakKeyDictionary()
+_ENGINES: OrderedDict[tuple[Patients, int, frozenset[int], float], Engine] = OrderedDict()
+MOST_ENGINES = 8
 UNITS = {
     "tumor_final": "1",
     "tumor_minimum": "1",
@@ -59,7 +60,8 @@ def evaluate(
     -------
     Dataset with dims (schedule, draw): `tumor_final`, `tumor_minimum`, `senescent_final` and `senolytic_exposure` in units of the
     initial tumor volume, `tumor_mean_log` (time mean of the logarithm of the relative volume), `neutrophil_minimum` (1e9/L),
-    `neutrophil_days_below_1` (d), and `doses_given` by schedule. `attrs["numerical_error"]` is the verified relative error.
+    `neutrophil_days_below_1` (d), and `doses_given` by schedule. `attrs["numerical_error"]` is the verified relative error of
+    volumes and neutrophils at the end of weeks; minima are over the edges of the steps and time means are trapezoids between them.
 
     Raises
     ------
@@ -103,33 +105,45 @@ def evaluate(
 
 
 def engine_for(patients: Patients, schedules: Sequence[Schedule], *, tolerance: float) -> Engine:
-    """The engine of these patients for this horizon, kept from call to call while the patients live.
+    """The engine of these patients for this horizon, the last ones are kept from call to call.
 
     The grid is verified with the arms of the first call that have most doses.
     """
     horizon_min = schedules[0].horizon_min
     starts = {dose.time_min for schedule in schedules for dose in schedule.doses()}
     odd = frozenset(time for time in starts if time % MINUTES_PER_DAY)
-    kept = _ENGINES.setdefault(patients, {})
-    key = (horizon_min, odd, tolerance)
-    if key not in kept:
+    key = (patients, horizon_min, odd, tolerance)
+    if key not in _ENGINES:
         probes = {
             drug: max((schedule.doses_of(drug) for schedule in schedules), key=len) for drug in patients.assembly.drugs
         }
         events_min = sorted({*range(0, horizon_min, MINUTES_PER_DAY), *odd})
-        kept[key] = Engine.verified(
+        _ENGINES[key] = Engine.verified(
             patients,
             horizon_h=horizon_min / MINUTES_PER_HOUR,
             event_times_h=np.asarray(events_min, dtype=np.float64) / MINUTES_PER_HOUR,
             probes=probes,
             tolerance=tolerance,
         )
-    return kept[key]
+    _ENGINES.move_to_end(key)
+    if len(_ENGINES) > MOST_ENGINES:
+        _ENGINES.popitem(last=False)
+    return _ENGINES[key]
 
 
 def workers() -> int:
     """Threads that simulate: two, or what `PKPD_WORKERS` says; results do not depend on it."""
-    return max(1, int(os.environ.get("PKPD_WORKERS", min(2, os.cpu_count() or 1))))
+    written = os.environ.get("PKPD_WORKERS", "")
+    if written and not (written.isdecimal() and int(written)):
+        raise SpecError(
+            Finding(
+                code="E_WORKERS",
+                where="PKPD_WORKERS",
+                message=f"{written!r} is not a number of threads",
+                hint="write a whole number from 1 on, or leave it unset",
+            )
+        )
+    return int(written) if written else min(2, os.cpu_count() or 1)
 
 
 def _refuse_unusable(patients: Patients, schedules: Sequence[Schedule]) -> None:

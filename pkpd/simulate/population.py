@@ -111,7 +111,7 @@ def with_verified_steps(design: PopulationDesign, draws: Sequence[Values], *, to
     for steps in STEPS:
         trial = replace(design, steps=steps)
         run = jax.jit(lambda values, trial=trial: predictions(trial, values))
-        after = [np.concatenate([np.asarray(each) for each in run(values).values()]) for values in draws]
+        after = [np.asarray(each) for values in draws for each in run(values).values()]
         if before is not None:
             error = max(_change(design, old, new) for old, new in zip(before, after, strict=True))
             if error <= tolerance:
@@ -121,10 +121,10 @@ def with_verified_steps(design: PopulationDesign, draws: Sequence[Values], *, to
 
 
 def _change(design: PopulationDesign, old: NDArray[np.float64], new: NDArray[np.float64]) -> float:
+    """Largest difference of one prediction, relative to the largest of its subject."""
     largest = np.zeros(design.subjects)
-    owner = np.resize(design.obs_subject, new.size)
-    np.maximum.at(largest, owner, np.abs(new))
-    return float(np.max(np.abs(new - old) / np.maximum(largest[owner], 1e-300)))
+    np.maximum.at(largest, design.obs_subject, np.abs(new))
+    return float(np.max(np.abs(new - old) / np.maximum(largest[design.obs_subject], 1e-300)))
 
 
 def individual_parameters(design: PopulationDesign, values: Values) -> dict[str, Array]:
@@ -163,7 +163,7 @@ def _individual(design: PopulationDesign, parameter: PopulationParameter, values
 
 def known(values: Values, name: str, prior: Prior) -> Array:
     """Value of a draw, or the value that its prior fixes."""
-    return jnp.asarray(values.get(name, prior.location))
+    return jnp.asarray(prior.location if prior.is_fixed and name not in values else values[name])
 
 
 def _moved(scale: Scale, value: Array, by: Array) -> Array:

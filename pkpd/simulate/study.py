@@ -58,7 +58,7 @@ def simulate_study(analysis: Analysis, truth: Mapping[str, float], *, seed: int)
             sd = np.asarray(truth.get(f"{name}.between", float(prior.between.sd.quantile(0.5))))
             eta = stream(seed, name, "eta").standard_normal(design.subjects)
             values[name] = prior.between.individual(typical, sd, eta)
-    values |= {name: values[f"{name.partition('.')[0]}.{p.tied_to}"] for name, p in priors.items() if p.tied_to}
+    values |= {name: values[other] for name, other in assembly.tied.items()}
     residual = np.broadcast_to(values.pop(f"{ENDPOINT}.residual"), (design.subjects,))[design.subject_of]
     grid = build_grid(design.event_times_h, end_h=design.end_h, max_step_h=STEP_H, nodes=24)
     volumes = predict_volumes(

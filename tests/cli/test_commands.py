@@ -207,11 +207,25 @@ def test_simulating_an_unreliable_posterior_says_so(run, line, unreliable, cours
     assert "UNRELIABLE" in courses(unreliable / "simulate" / "palbociclib-3-1.nc").attrs["assumptions"]
 
 
+def test_results_are_replaced_on_request_only(run, line, finished):
+    for words in (
+        ("optimize", finished, "--space", "lead-in-small"),
+        ("simulate", finished, "--schedule", "cetuximab-weekly"),
+    ):
+        first, again, asked = run(*words, "--overwrite"), run(*words), run(*words, "--overwrite")
+
+        assert first.exit_code == asked.exit_code == ExitCode.OK, first.output
+        assert again.exit_code == ExitCode.RUNTIME
+        assert "E_EXISTS" in again.stderr
+
+
 # ------------------------------------------------------------------------------------------------------------- optimize
 def test_optimize_writes_recommendation_and_courses_beside_the_posterior(run, line, finished):
     (finished / "simulate" / "second.nc").unlink()
 
-    result = run("optimize", finished, "--space", "lead-in-small", "--draws", 8, "--fresh", 9, "--seed", 2)
+    result = run(
+        "optimize", finished, "--space", "lead-in-small", "--overwrite", "--draws", 8, "--fresh", 9, "--seed", 2
+    )
 
     found = Recommendation.load(finished / "optimize" / "recommendation.json")
     assert result.exit_code == ExitCode.OK, result.output
@@ -240,7 +254,7 @@ def test_optimize_writes_recommendation_and_courses_beside_the_posterior(run, li
 def test_the_verdict_decides_the_exit_code(run, line, finished, verdict, code):
     line.verdict = verdict
 
-    result = run("optimize", finished, "--space", "lead-in-small")
+    result = run("optimize", finished, "--space", "lead-in-small", "--overwrite")
 
     assert result.exit_code == code
     assert str(verdict) in result.stdout
@@ -256,8 +270,8 @@ def test_without_a_feasible_schedule_the_nearest_miss_is_shown_and_drawn(run, li
 
 
 def test_a_failed_gate_is_refused_unless_allowed_and_then_recorded(run, line, unreliable):
-    refused = run("optimize", unreliable, "--space", "lead-in-small")
-    allowed = run("optimize", unreliable, "--space", "lead-in-small", "--allow-unreliable")
+    refused = run("optimize", unreliable, "--space", "lead-in-small", "--overwrite")
+    allowed = run("optimize", unreliable, "--space", "lead-in-small", "--overwrite", "--allow-unreliable")
 
     assert refused.exit_code == ExitCode.NOT_CONVERGED
     assert "E_UNRELIABLE" in refused.stderr
@@ -267,7 +281,7 @@ def test_a_failed_gate_is_refused_unless_allowed_and_then_recorded(run, line, un
 
 
 def test_optimize_as_json_prints_the_recommendation_and_nothing_else(run, line, finished):
-    result = run("optimize", finished, "--space", "lead-in-small", "--json")
+    result = run("optimize", finished, "--space", "lead-in-small", "--overwrite", "--json")
 
     assert json.loads(result.stdout) == json.loads((finished / "optimize" / "recommendation.json").read_text())
 
@@ -275,7 +289,7 @@ def test_optimize_as_json_prints_the_recommendation_and_nothing_else(run, line, 
 # --------------------------------------------------------------------------------------------------------------- export
 @pytest.fixture
 def searched(run, line, finished):
-    run("optimize", finished, "--space", "lead-in-small")
+    run("optimize", finished, "--space", "lead-in-small", "--overwrite")
     return finished
 
 
@@ -319,7 +333,7 @@ def test_a_posterior_that_was_fitted_again_after_the_search_is_a_mismatch(run, s
 
 
 def test_an_unreliable_posterior_is_not_exported_unless_asked_for(run, line, unreliable):
-    run("optimize", unreliable, "--space", "lead-in-small", "--allow-unreliable")
+    run("optimize", unreliable, "--space", "lead-in-small", "--overwrite", "--allow-unreliable")
 
     refused = run("export", unreliable, "--format", "json")
     allowed = run("export", unreliable, "--format", "json", "--allow-unreliable")
@@ -364,7 +378,7 @@ def test_later_commands_are_added_to_the_record_of_the_run(run, line, analysis, 
 def test_the_same_seed_gives_the_same_recommendation(run, line, finished):
     texts = []
     for _ in range(2):
-        run("optimize", finished, "--space", "lead-in-small", "--seed", 6)
+        run("optimize", finished, "--space", "lead-in-small", "--seed", 6, "--overwrite")
         texts.append((finished / "optimize" / "recommendation.json").read_text())
 
     assert texts[0] == texts[1]

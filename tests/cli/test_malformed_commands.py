@@ -199,7 +199,10 @@ CASES = [
     invalid("a run without a posterior", "report run", "no posterior.nc", without_posterior),
     invalid("a broken record", "report run", "E_NOT_JSON", with_file("run/run.json", "{")),
     invalid(
-        "a record of a later version", f"optimize run --space {SMALL}", "run.json", with_file("run/run.json", "{}")
+        "a record of a later version",
+        f"optimize run --space {SMALL} --overwrite",
+        "run.json",
+        with_file("run/run.json", "{}"),
     ),
     invalid("a broken simulation", "report run", "best.nc", with_file("run/simulate/best.nc", b"\x89HDF\r\n\x1a\n")),
     # Where results go

@@ -8,8 +8,10 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pymc as pm
 import pytest
 from pymc.sampling.jax import get_jaxified_logp
+from scipy.stats import kstest, norm
 
 from pkpd.domain.dosing import Route
 from pkpd.domain.study import Administration, Analysis, FitOptions, Observation, Subject, build_study
@@ -72,6 +74,34 @@ def test_the_log_density_is_finite_and_its_gradient_is_that_of_finite_difference
         up, down = ([x + (step if k == index else 0.0) for k, x in enumerate(at)] for step in (1e-5, -1e-5))
         expected = (density(up) - density(down)) / 2e-5
         assert float(jnp.sum(gradient[index])) == pytest.approx(float(expected), rel=1e-3, abs=1e-3), name
+
+
+@pytest.mark.parametrize("name", ["tumor.entry_rate", "tumor.growth_rate"])
+def test_the_scale_that_is_sampled_leaves_the_prior_as_it_is(analysis, name):
+    built = build_model(analysis)
+
+    drawn = pm.draw(built.model[name], draws=300, random_seed=7)
+
+    prior = built.evidence()[0][name]
+    assert kstest(np.log(drawn), norm(np.log(prior.location), prior.scale).cdf).pvalue > 0.01
+
+
+def test_growth_and_entry_are_sampled_as_treated_animals_show_them(analysis):
+    model = build_model(analysis).model
+    shown, typical, entry, moved = pm.draw(
+        [
+            model["tumor.growth_rate.centered"],
+            model["tumor.growth_rate.subject"],
+            model["tumor.entry_rate"],
+            model["tumor.entry_rate.deviate"],
+        ],
+        random_seed=7,
+    )
+
+    slowing = shown - np.log(typical)  # v1, v2, p1, p2
+    assert slowing[0] == slowing[1] > slowing[2] == slowing[3]
+    deviate = np.log(entry / 0.08) / 0.6  # median and spread of the prior of mice
+    assert moved < deviate
 
 
 def test_a_fit_holds_every_group_in_written_units(posterior, analysis):
@@ -162,11 +192,11 @@ def test_a_censored_value_pulls_however_far_its_prediction_lies_from_the_limit(d
     assert float(slope) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_shipped_case_study_is_valid(shared_data):
+@pytest.mark.usefixtures("shared_data")
+def test_the_shipped_case_study_is_valid():
     from pkpd.io.analysis import read_analysis
 
     root = Path(__file__).parents[2]
     found = read_analysis(root / "reports" / "cr1197" / "analysis.toml")
 
     assert len(found.study.subjects) == 37
-    assert shared_data.is_dir()

@@ -72,7 +72,7 @@ def test_a_growth_head_start_alone_is_no_effect_of_order():
     raw = found.find(TUMOR_VOLUME, matching=Matching.RAW)
     matched = found.find(TUMOR_VOLUME)
     assert raw.excludes_zero
-    assert not matched.excludes_zero
+    assert matched.lower <= 0.0 <= matched.upper
     assert matched.probability_first_better == pytest.approx(0.5, abs=0.2)
 
 
@@ -81,9 +81,10 @@ def test_a_direct_effect_on_growth_is_not_attributed_to_senolysis():
 
     assert found.find(TUMOR_VOLUME).excludes_zero
     attributable = found.find(TUMOR_VOLUME, matching=Matching.ATTRIBUTABLE)
-    assert not attributable.excludes_zero
+    assert attributable.lower <= 0.0 <= attributable.upper
     assert attributable.probability_first_better == 0.5
-    assert not found.find(SENESCENT_SURVIVAL).excludes_zero
+    survival = found.find(SENESCENT_SURVIVAL)
+    assert survival.lower <= 0.0 <= survival.upper
 
 
 def test_concurrent_blocks_kill_as_the_inducer_first_where_only_later_infusions_count():

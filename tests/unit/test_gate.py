@@ -1,0 +1,57 @@
+"""The diagnostics gate: what it lets through, and that what is not a number fails."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pkpd.inference.checks import gate
+
+
+def tree(**draws: np.ndarray) -> xr.DataTree:
+    """Four chains of well mixed draws, with some variables of one's own."""
+    generator = np.random.default_rng(1)
+    normal = generator.standard_normal((4, 500))
+    dims = ("chain", "draw")
+    return xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({name: (dims, values) for name, values in {"mixed": normal, **draws}.items()}),
+            "sample_stats": xr.Dataset(
+                {
+                    "diverging": (dims, np.zeros((4, 500), dtype=bool)),
+                    "energy": (dims, generator.standard_normal((4, 500))),
+                }
+            ),
+            "log_likelihood": xr.Dataset({"y": ((*dims, "obs_id"), 0.01 * generator.standard_normal((4, 500, 3)))}),
+        }
+    )
+
+
+def failed(judged: xr.DataTree) -> dict[str, str]:
+    checks = json.loads(judged.attrs["gate"])["checks"]
+    return {check["name"]: check["worst"] for check in checks if not check["passed"]}
+
+
+def test_mixed_chains_pass_and_a_fixed_number_is_left_out():
+    judged = gate(tree(fixed=np.full((4, 500), 2.0)))
+
+    assert failed(judged) == {}
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_variable_that_is_not_a_number_fails_by_name(broken):
+    values = np.random.default_rng(2).standard_normal((4, 500))
+    values[2, 7] = broken
+
+    judged = gate(tree(broken=values))
+
+    assert failed(judged)["R-hat"] == "broken"
+
+
+def test_chains_that_stand_still_at_different_places_fail_by_name():
+    judged = gate(tree(stuck=np.broadcast_to(np.arange(4.0)[:, None], (4, 500))))
+
+    assert failed(judged)["R-hat"] == "stuck"
