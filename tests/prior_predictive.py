@@ -13,7 +13,7 @@ from pkpd import units
 from pkpd.domain.prior import Component, ParameterPrior, Prior
 from pkpd.dynamics.base import DoseTable
 
-FLOOR_MG_PER_L = 1e-3  # below what any assay sees
+FLOOR_MG_PER_L = 1e-6  # below what any assay sees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,13 @@ SCHEMA = 1
 USUAL_ROUTES: Mapping[tuple[str, str], Route] = {
     ("palbociclib", "human"): Route.ORAL,
     ("palbociclib", "mouse"): Route.ORAL,
+    ("ribociclib", "human"): Route.ORAL,
+    ("ribociclib", "mouse"): Route.ORAL,
+    ("abemaciclib", "human"): Route.ORAL,
+    ("erlotinib", "human"): Route.ORAL,
+    ("gefitinib", "human"): Route.ORAL,
     ("cetuximab", "human"): Route.INTRAVENOUS,
+    ("cetuximab_saturable", "human"): Route.INTRAVENOUS,
 }
 _WHOLE_MINUTE_TOLERANCE = 1e-6
 # Words that hold a time, and the smallest number of minutes that each accepts.

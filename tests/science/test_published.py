@@ -37,6 +37,7 @@ MICE = Cohorts(cohorts=2000, individuals=1, seed=2)
 WEIGHT_KG = 0.022
 TWICE_WEEKLY_H = 84.0
 CYCLE_D = DAYS = 28
+UG_PER_MG = 1000.0
 
 
 def _drug(name: str, setting: str, kind: type[AbstractPKModel]) -> DrugModel:
@@ -51,25 +52,71 @@ def _drug(name: str, setting: str, kind: type[AbstractPKModel]) -> DrugModel:
     return DrugModel(pk=kind.of(drawn), target=target)
 
 
-@cache
-def palbociclib_in_people() -> dict[str, Values]:
-    model = _drug("palbociclib", "human", TwoCompartmentOral).pk
+def _oral_in_people(
+    name: str, kind: type[AbstractPKModel], *, dose_mg: float, every_h: float = 24.0, dose_at_plateau: int = 8
+) -> dict[str, Values]:
+    """Statistics of one oral dose, and of the dosing interval of a later one over that of the first."""
+    model = _drug(name, "human", kind).pk
     hours = np.arange(0.0, 96.25, 0.5)
-    first = np.asarray(model.concentration(doses(np.zeros(1), np.array([125.0])), jnp.asarray(hours)))
-    daily = doses(24.0 * np.arange(21), np.full(21, 125.0))
-    last = np.asarray(model.concentration(daily, jnp.asarray(np.arange(168.0, 192.25, 0.5))))
+    first = np.asarray(model.concentration(doses(np.zeros(1), np.array([dose_mg])), jnp.asarray(hours)))
+    repeated = doses(every_h * np.arange(dose_at_plateau), np.full(dose_at_plateau, dose_mg))
+    interval_h = np.arange(0.0, every_h + 0.25, 0.5)
+    last = np.asarray(model.concentration(repeated, jnp.asarray((dose_at_plateau - 1) * every_h + interval_h)))
     sampled = np.isin(hours, [24.0, 48.0, 72.0])
+    accumulation = np.trapezoid(last, axis=0) / np.trapezoid(first[: last.shape[0]], axis=0)
     return {
         "half_life": log_linear_half_life(hours[sampled], first[sampled]),
+        "effective_half_life": every_h * np.log(2.0) / np.log(accumulation / (accumulation - 1.0)),
         "time_of_peak": hours[first.argmax(axis=0)],
-        "accumulation": np.trapezoid(last, axis=0) / np.trapezoid(first[: last.shape[0]], axis=0),
-        "steady_state_trough": 1000.0 * np.asarray(model.concentration(daily, jnp.asarray([504.0])))[0],
+        "first_peak": first.max(axis=0) * UG_PER_MG,
+        "accumulation": accumulation,
+        "peak_accumulation": last.max(axis=0) / first.max(axis=0),
     }
 
 
 @cache
+def palbociclib_in_people() -> dict[str, Values]:
+    model = _drug("palbociclib", "human", TwoCompartmentOral).pk
+    daily = doses(24.0 * np.arange(21), np.full(21, 125.0))
+    trough = UG_PER_MG * np.asarray(model.concentration(daily, jnp.asarray([504.0])))[0]
+    return _oral_in_people("palbociclib", TwoCompartmentOral, dose_mg=125.0) | {"steady_state_trough": trough}
+
+
+@cache
+def ribociclib_in_people() -> dict[str, Values]:
+    model = _drug("ribociclib", "human", TwoCompartmentOral).pk
+    assert isinstance(model, TwoCompartmentOral)
+    volume = np.asarray(model.central_volume) + np.asarray(model.peripheral_volume)
+    return _oral_in_people("ribociclib", TwoCompartmentOral, dose_mg=600.0) | {"steady_state_volume": volume}
+
+
+@cache
+def abemaciclib_in_people() -> dict[str, Values]:
+    return _oral_in_people("abemaciclib", OneCompartmentOral, dose_mg=200.0, every_h=12.0, dose_at_plateau=28)
+
+
+@cache
+def erlotinib_in_people() -> dict[str, Values]:
+    return _oral_in_people("erlotinib", OneCompartmentOral, dose_mg=100.0)
+
+
+@cache
+def gefitinib_in_people() -> dict[str, Values]:
+    return _oral_in_people("gefitinib", TwoCompartmentOral, dose_mg=250.0)
+
+
+@cache
 def cetuximab_in_people() -> dict[str, Values]:
-    model = _drug("cetuximab", "human", TwoCompartmentSaturable).pk
+    return _antibody_in_people("cetuximab")
+
+
+@cache
+def cetuximab_saturable_in_people() -> dict[str, Values]:
+    return _antibody_in_people("cetuximab_saturable")
+
+
+def _antibody_in_people(name: str) -> dict[str, Values]:
+    model = _drug(name, "human", TwoCompartmentSaturable).pk
     surface = PEOPLE.draw(read_component(Kind.POPULATION, "adult_cancer", "human"), {})["surface"]
     amounts = np.r_[400.0, np.full(7, 250.0)][:, None] * surface
     table = doses(168.0 * np.arange(8), amounts, duration_h=np.r_[2.0, np.ones(7)])
@@ -170,13 +217,21 @@ def _run(model: AbstractPDModel, exposures: Mapping[str, Exposure], grid: Grid) 
 SIMULATORS: Mapping[tuple[str, str], Callable[[], dict[str, Values]]] = {
     ("palbociclib", "human"): palbociclib_in_people,
     ("palbociclib", "mouse"): palbociclib_in_mice,
+    ("ribociclib", "human"): ribociclib_in_people,
+    ("abemaciclib", "human"): abemaciclib_in_people,
+    ("erlotinib", "human"): erlotinib_in_people,
+    ("gefitinib", "human"): gefitinib_in_people,
     ("cetuximab", "human"): cetuximab_in_people,
+    ("cetuximab_saturable", "human"): cetuximab_saturable_in_people,
     ("cetuximab", "mouse"): cetuximab_in_mice,
     ("neutrophils", "human"): neutrophils_in_people,
     ("tumor", "mouse"): tumors_in_mice,
 }
-SUMMARIES = {"time_of_peak": np.median, "accumulation": np.median, "steady_state_trough": np.median}
-MEDIAN_HALF_LIFE = ("cetuximab", "half_life")
+MEDIANS = {
+    *("time_of_peak", "first_peak", "steady_state_trough", "half_life", "effective_half_life"),
+    *("accumulation", "peak_accumulation", "steady_state_volume"),
+}
+MEAN_HALF_LIFE = ("palbociclib", "half_life")
 
 
 def interval(component: Component, fact: PublishedFact) -> Values:
@@ -188,8 +243,8 @@ def interval(component: Component, fact: PublishedFact) -> Values:
     if fact.level is Level.PATIENT:
         sd = cohorts.per_cohort(component.residuals["concentration"].typical)
         return np.quantile(values * np.exp(sd * cohorts.noise()), [0.05, 0.95])
-    median = (component.name, fact.statistic) == MEDIAN_HALF_LIFE
-    summary = np.median if median else SUMMARIES.get(fact.statistic, np.mean)
+    is_median = fact.statistic in MEDIANS and (component.name, fact.statistic) != MEAN_HALF_LIFE
+    summary = np.median if is_median else np.mean
     return np.quantile(summary(values.reshape(cohorts.shape), axis=1), [0.05, 0.95])
 
 

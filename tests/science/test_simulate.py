@@ -34,11 +34,11 @@ STRONG = {
 }
 
 
-def patients(**changes: float) -> Patients:
+def patients(*, drugs: tuple[str, ...] = ("palbociclib", "cetuximab"), **changes: float) -> Patients:
     """Patients under the priors alone, some parameters set."""
     assembly = read_assembly(
         setting="human",
-        drugs=("palbociclib", "cetuximab"),
+        drugs=drugs,
         disease="pdac_patient",
         combination="senolysis",
         growth="gompertz",
@@ -53,6 +53,17 @@ def patients(**changes: float) -> Patients:
         weight_kg=rng.lognormal(np.log(70.0), 0.2, COUNT),
         surface_m2=rng.lognormal(np.log(1.8), 0.1, COUNT),
     )
+
+
+COURSES = {
+    "ribociclib": 'amount = "600 mg"\nevery = "24 h"\non = "21 d"\noff = "7 d"',
+    "abemaciclib": 'amount = "150 mg"\nevery = "12 h"',
+    "palbociclib": 'amount = "125 mg"\nevery = "24 h"',
+    "erlotinib": 'amount = "100 mg"\nevery = "24 h"',
+    "gefitinib": 'amount = "250 mg"\nevery = "24 h"',
+    "cetuximab": 'amount = "250 mg/m2"\nevery = "7 d"\nduration = "1 h"',
+    "cetuximab_saturable": 'amount = "250 mg/m2"\nevery = "7 d"\nduration = "1 h"',
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +97,31 @@ def test_outcomes_are_the_ends_and_extremes_of_the_trajectories(people, schedule
     np.testing.assert_allclose(
         course["neutrophils"].values.min(axis=0), outcomes["neutrophil_minimum"].values[0], rtol=1e-2
     )
+
+
+@pytest.mark.parametrize(
+    "drugs",
+    [
+        ("ribociclib", "cetuximab"),
+        ("abemaciclib", "erlotinib"),
+        ("palbociclib", "gefitinib"),
+        ("ribociclib", "cetuximab_saturable"),
+    ],
+    ids="-".join,
+)
+def test_every_shipped_drug_acts_in_the_schedules_of_a_space(tmp_path, drugs):
+    chosen = "".join(f'[choose.{drug}]\n{COURSES[drug]}\nstart = ["0 d", "7 d"]\n' for drug in drugs)
+    path = tmp_path / "space.toml"
+    path.write_text(f'schema = 1\nhorizon = "14 d"\n{chosen}[objective]\nname = "tumor_burden"\n', encoding="utf-8")
+    people = patients(drugs=drugs)
+
+    outcomes = evaluate(people, tuple(read_space(path)))
+
+    final = np.median(outcomes["tumor_final"].values, axis=1)
+    assert np.all(np.isfinite(outcomes["tumor_final"].values))
+    assert len(set(final)) == len(final) == 4
+    assert np.all(outcomes["senolytic_exposure"].values > 0.0)
+    assert np.all(outcomes["neutrophil_minimum"].values < people.parameters["neutrophils.baseline"])
 
 
 def test_the_number_of_workers_changes_nothing(people, schedules, outcomes, monkeypatch):

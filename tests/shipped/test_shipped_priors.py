@@ -11,7 +11,7 @@ from pkpd import units
 from pkpd.domain.evidence import Basis
 from pkpd.domain.prior import Level, Prior
 from pkpd.dynamics.base import AbstractGrowthLaw, AbstractPDModel, AbstractPKModel, units_of
-from pkpd.io.priors import Kind, read_component, read_file, shipped_prior_files, shipped_prior_names
+from pkpd.io.priors import Kind, priors_folder, read_component, read_file, shipped_prior_files, shipped_prior_names
 from pkpd.io.schedules import schedule_names
 from pkpd.registry import Registry
 
@@ -36,7 +36,8 @@ def _priors(component):
 def test_each_kind_of_prior_is_shipped():
     names = {kind: shipped_prior_names(kind) for kind in Kind}
 
-    assert names[Kind.DRUG] == ("cetuximab", "palbociclib")
+    assert {"palbociclib", "ribociclib", "abemaciclib"} <= set(names[Kind.DRUG])
+    assert {"cetuximab", "cetuximab_saturable", "erlotinib", "gefitinib"} <= set(names[Kind.DRUG])
     assert {"pdac_xenograft", "colorectal_pdx", "pdac_patient"} <= set(names[Kind.DISEASE])
     assert names[Kind.COMBINATION] == ("senolysis",)
     assert names[Kind.TOXICITY] == ("neutropenia",)
@@ -73,11 +74,15 @@ def test_every_quantile_of_every_prior_is_finite_and_above_zero(component):
         assert prior.unit == "1" or np.all(quantiles >= 0.0)
 
 
-@pytest.mark.parametrize("name", ["palbociclib", "cetuximab"])
-@pytest.mark.parametrize("setting", ["mouse", "human"])
-def test_a_drug_gives_every_parameter_of_its_model(name, setting):
-    component = read_component(Kind.DRUG, name, setting)
-
+@pytest.mark.parametrize(
+    "component",
+    [
+        pytest.param(component, id=f"{name}-{setting}")
+        for name in shipped_prior_names(Kind.DRUG)
+        for setting, component in read_file(priors_folder() / "drugs" / f"{name}.toml").components.items()
+    ],
+)
+def test_a_drug_gives_every_parameter_of_its_model(component):
     model = Registry("pkpd.pk_models", AbstractPKModel).get(component.model)
 
     assert set(component.parameters) == {*units_of(model), "unbound_fraction", "tissue_ratio"}

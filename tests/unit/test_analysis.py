@@ -169,8 +169,27 @@ def test_a_drug_that_nobody_gets_and_a_subject_without_data_are_warned_about(tmp
     assert sorted(codes) == ["W_DRUG_NOT_GIVEN", "W_NOTHING_IGNORED", "W_ROWS_LEFT_OUT", "W_SUBJECT_WITHOUT_DATA"]
 
 
+@pytest.mark.parametrize("drug", ["ribociclib", "abemaciclib", "erlotinib", "gefitinib", "cetuximab_saturable"])
+def test_every_shipped_drug_is_dosed_in_patients_by_its_usual_route(tmp_path, drug):
+    path = write(tmp_path, analysis=DOSE_ANALYSIS, table=DOSE_TABLE.replace("palbociclib", drug))
+
+    assert check_analysis(path) == ()
+
+
+def test_a_study_of_ribociclib_in_mice_is_in_order(tmp_path):
+    course = (
+        '[[arm.Palbociclib.course]]\ndrug = "cetuximab"\namount = "1 mg"\nevery = "84 h"\nroute = "intraperitoneal"\n'
+    )
+    drugs = '["ribociclib", "cetuximab"]'
+    analysis = (
+        ANALYSIS.replace('["palbociclib"]', drugs).replace('drug = "palbociclib"', 'drug = "ribociclib"') + course
+    )
+
+    assert check_analysis(write(tmp_path, analysis=analysis)) == ()
+
+
 def test_errors_stand_before_warnings(tmp_path):
-    path = write(tmp_path, analysis=ANALYSIS.replace('["palbociclib"]', '["palbociclib", "cetuximab", "erlotinib"]'))
+    path = write(tmp_path, analysis=ANALYSIS.replace('["palbociclib"]', '["palbociclib", "cetuximab", "lapatinib"]'))
 
     severities = [finding.severity for finding in check_analysis(path)]
 

@@ -231,10 +231,10 @@ CASES = [
     in_analysis(
         "drug without priors",
         '["palbociclib"]',
-        '["palbociclib", "erlotinib"]',
+        '["palbociclib", "lapatinib"]',
         "E_UNKNOWN_NAME",
         "model",
-        "'erlotinib'",
+        "'lapatinib'",
     ),
     in_analysis(
         "unknown growth law", "[model]", '[model]\ngrowth = "gompert"', "E_CHOICE", "model.growth", "'gompert'"
@@ -286,7 +286,7 @@ CASES = [
     # Doses in rows
     in_doses("negative amount", DOSE_TABLE.replace("125", "-125", 1), "E_NEGATIVE_DOSE", "study.csv:2", "-125"),
     in_doses("dose without amount", DOSE_TABLE.replace("125", ".", 1), "E_EVENT", "study.csv:2", "has no amount"),
-    in_doses("another drug", DOSE_TABLE.replace("palbo", "ribo", 1), "E_UNKNOWN_DRUG", "study.csv:2", "'ribociclib'"),
+    in_doses("another drug", DOSE_TABLE.replace("palbo", "dina", 1), "E_UNKNOWN_DRUG", "study.csv:2", "'dinaciclib'"),
     in_doses("reset", DOSE_TABLE.replace("125,1", "125,4", 1), "E_UNSUPPORTED", "study.csv:2", "EVID: a reset"),
     in_doses("EVID of no kind", DOSE_TABLE.replace("125,1", "125,7", 1), "E_EVENT", "study.csv:2", "7 is not a kind"),
     in_doses("steady state", dose_row("SS", "1"), "E_UNSUPPORTED", "study.csv:2", "steady state"),
