@@ -209,6 +209,8 @@ class Component:
         What a drug binds, such as `cdk46`; empty for what is no drug.
     molar_mass
         Of a drug, g/mol, taken as exact; NaN for what is no drug.
+    effects_of
+        The drug whose potency and toxicity stand in for those of this one; empty where it has its own.
     """
 
     name: str
@@ -218,6 +220,7 @@ class Component:
     residuals: Mapping[str, ParameterPrior] = field(default_factory=dict)
     target: str = ""
     molar_mass: float = float("nan")
+    effects_of: str = ""
     sources: Mapping[str, Source] = field(default_factory=dict)
     published: tuple[PublishedFact, ...] = ()
 

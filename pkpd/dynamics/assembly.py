@@ -86,6 +86,14 @@ class Assembly:
         drives = {f"{TUMOR}.{field}" for field in DRIVE_FIELDS}
         return frozenset(name for name in self.parameters if name in drives or name.split(".")[0] in self.drugs)
 
+    def borrowed_in_words(self) -> tuple[str, ...]:
+        """One sentence for each drug whose potency and toxicity are those of another."""
+        return tuple(
+            f"{name} acts at the unbound concentrations of {drug.effects_of}, on the tumor and on neutrophils: no prior of its own."
+            for name, drug in self.drugs.items()
+            if drug.effects_of
+        )
+
     def exposures(
         self, values: Mapping[str, Array], doses: Mapping[str, DoseTable], grid: Grid, *, weight_kg: Array
     ) -> dict[str, Exposure]:

@@ -164,6 +164,7 @@ class TumorFit(AbstractFitModel):
             f"{design.subjects} subjects, {design.times_h.size} observations, {design.groups} groups with the same exposure",
             f"integrator: {grid.grid.lengths_h.size} steps of at most {grid.max_step_h:g} h, "
             f"relative error {grid.error:.1e} on prior draws{met}",
+            *self.built.assembly.borrowed_in_words(),
         )
 
 

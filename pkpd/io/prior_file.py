@@ -81,6 +81,7 @@ class _Header:
     model: str = ""
     target: str = ""
     molar_mass: float = float("nan")
+    effects_of: str = ""
 
 
 def decode_prior_file(root: TomlTable, path: Path) -> PriorFile | None:
@@ -108,6 +109,7 @@ def decode_prior_file(root: TomlTable, path: Path) -> PriorFile | None:
             residuals=block.residuals,
             target=header.target,
             molar_mass=header.molar_mass,
+            effects_of=header.effects_of,
             sources=sources,
             published=block.published,
         )
@@ -137,7 +139,8 @@ def _header(root: TomlTable, sources: Mapping[str, Source]) -> _Header | None:
         if key is not None and key not in sources:
             table.report("E_UNKNOWN_SOURCE", "source", f"there is no [sources.{key}]", closest_hint(key, sources))
         grams = float("nan") if mass is None else mass.value * units.factor(mass.unit, "g/mol")
-        header = _Header(kind=kind, name=name, title=title, target=target, molar_mass=grams)
+        borrowed = table.text("effects_of", required=False) or ""
+        header = _Header(kind=kind, name=name, title=title, target=target, molar_mass=grams, effects_of=borrowed)
     elif kind in (Kind.COMBINATION, Kind.TOXICITY):
         model = table.text("model", example="senolysis") or ""
         header = _Header(kind=kind, name=name, title=title, model=model)

@@ -134,7 +134,7 @@ def human_patients(
         parameters=values,
         weight_kg=size["weight"],
         surface_m2=size["surface"],
-        assumptions=_assumptions(facts, disease, learned, left_behind),
+        assumptions=(*_assumptions(facts, disease, learned, left_behind), *assembly.borrowed_in_words()),
     )
 
 

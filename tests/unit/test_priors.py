@@ -16,6 +16,7 @@ from pkpd.errors import Finding, SpecError
 from pkpd.io.decode import TomlTable
 from pkpd.io.prior_tables import read_override, read_prior
 from pkpd.io.priors import priors_folder, read_component, read_file
+from pkpd.simulate.models import read_assembly
 
 CLEARANCE = """
 [human.pk.clearance]
@@ -392,3 +393,19 @@ def test_an_analysis_may_replace_a_prior_in_the_same_dimension_only():
     assert (accepted.typical.location, accepted.unit) == (2.0, "1/d")
     assert refused is None
     assert [found.where for found in findings] == ["analysis.toml: priors.palbociclib.absorption.typical.median"]
+
+
+def test_a_drug_without_a_potency_of_its_own_says_whose_it_borrows():
+    def sentences(inhibitor: str) -> tuple[str, ...]:
+        assembly = read_assembly(
+            setting="human",
+            drugs=(inhibitor, "cetuximab"),
+            disease="pdac_patient",
+            combination="senolysis",
+            growth="gompertz",
+        )
+        return assembly.borrowed_in_words()
+
+    assert sentences("palbociclib") == ()
+    (sentence,) = sentences("ribociclib")
+    assert sentence.startswith("ribociclib acts at the unbound concentrations of palbociclib")
