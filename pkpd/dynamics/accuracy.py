@@ -51,6 +51,7 @@ def choose_grid(
     outputs: Sequence[str] = (),
     rates_per_h: Mapping[str, ArrayLike] | None = None,
     onset_times_h: NDArray[np.float64] | None = None,
+    enough: float = 1.0,
 ) -> ChosenGrid:
     """First grid of the ladder whose error, judged by its refinement, is within the tolerance.
 
@@ -71,6 +72,9 @@ def choose_grid(
         Rates of the model by name, 1/h, scalars or `[lane]`; the sentence names the fastest of them in the worst lane.
     onset_times_h
         First dose of every drug, see `build_grid`.
+    enough
+        Where no rung meets the tolerance in every lane, the coarsest that meets it in this share of them is taken: a lane with a
+        kink, as of EGFR signal that crosses its untreated level, converges too slowly for any rung. The error is that of the worst.
 
     Raises
     ------
@@ -94,16 +98,20 @@ def choose_grid(
         return ChosenGrid(grid=grid, max_step_h=max_step_h, error=worst, met=worst <= tolerance), errors
 
     tried: list[ChosenGrid] = []
+    fallback: tuple[ChosenGrid, NDArray[np.float64]] | None = None
     for max_step_h, nodes in ladder[:-1]:
         if not any(_hopeless(max_step_h, nodes, before, tolerance) for before in tried):
-            chosen, _ = judge(max_step_h, nodes)
+            chosen, errors = judge(max_step_h, nodes)
             if chosen.met:
                 return chosen
+            if fallback is None and np.mean(np.all(errors <= tolerance, axis=0)) >= enough:
+                fallback = chosen, errors
             tried.append(chosen)
     finest, errors = judge(*ladder[-1])
     if finest.met:
         return finest
-    return replace(finest, cause=_cause(errors, finest.max_step_h, tolerance, outputs, rates_per_h or {}))
+    taken, errors = fallback or (finest, errors)
+    return replace(taken, cause=_cause(errors, taken.max_step_h, tolerance, outputs, rates_per_h or {}))
 
 
 def relative_error(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:

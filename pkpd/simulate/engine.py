@@ -28,6 +28,7 @@ from pkpd.simulate.patients import Patients
 
 LADDER = ((12.0, 16), (8.0, 16), (6.0, 16), (4.0, 16), (3.0, 16), (2.0, 16))
 PILOT_PATIENTS = 32
+ENOUGH_PATIENTS = 0.85
 ARM_BLOCK = 8
 SENOLYSIS = "senolysis"
 LOW_NEUTROPHILS = 1.0
@@ -79,7 +80,14 @@ class Engine:
             engine = Engine(patients=few, grid=grid, max_step_h=float("nan"), horizon_h=horizon_h)
             return engine.pilot(probes)
 
-        chosen = choose_grid(simulate, event_times_h=event_times_h, end_h=horizon_h, tolerance=tolerance, ladder=LADDER)
+        chosen = choose_grid(
+            simulate,
+            event_times_h=event_times_h,
+            end_h=horizon_h,
+            tolerance=tolerance,
+            ladder=LADDER,
+            enough=ENOUGH_PATIENTS,
+        )
         return Engine(
             patients=patients,
             grid=chosen.grid,

@@ -22,7 +22,7 @@ from pkpd.simulate.patients import Patients
 
 SCHEDULE_BLOCK = 32
 _ENGINES: OrderedDict[tuple[Patients, int, frozenset[int], float], Engine] = OrderedDict()
-MOST_ENGINES = 8
+MOST_ENGINES = 32
 UNITS = {
     "tumor_final": "1",
     "tumor_minimum": "1",
