@@ -19,7 +19,7 @@ from pkpd.cli.messages import tell
 from pkpd.cli.options import ProgressMode
 from pkpd.cli.progress import progress_of
 from pkpd.cli.resolved import write_resolved
-from pkpd.cli.run_folder import POSTERIOR, Entry, recorded, start_run, status_of, write_text
+from pkpd.cli.run_folder import POSTERIOR, Entry, locked, recorded, start_run, status_of, write_text
 from pkpd.domain.dosing import Amount, Course, Schedule
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.study import Analysis, Scenario, Study
@@ -71,8 +71,13 @@ def fit_run(job: FitJob) -> Posterior:
     PkpdError
         If the folder is in use or cannot be written to.
     """
+    with locked(job.folder):
+        start_run(job.folder, overwrite=job.overwrite)
+        return _fit_into(job)
+
+
+def _fit_into(job: FitJob) -> Posterior:
     analysis, folder = job.analysis, job.folder
-    start_run(folder, overwrite=job.overwrite)
     entry = Entry(command="pkpd fit", options=job.options, seed=analysis.options.seed, inputs=analysis.inputs)
     with recorded(folder, entry):
         from pkpd.inference import fit  # slow import: PyMC, and only once the folder is known to be usable

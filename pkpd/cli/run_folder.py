@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -119,6 +120,34 @@ def recorded(folder: Path, entry: Entry) -> Iterator[Entry]:
 def kept(folder: Path) -> tuple[str, ...]:
     """Names of the results in a run folder."""
     return tuple(name for name in sorted(CONTENTS) if (folder / name).exists())
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other commands out of a run folder while one works in it; where files cannot be locked, nothing is kept out.
+
+    Raises
+    ------
+    PkpdError
+        If another command is at work there, or the folder cannot be written to.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    require_writable(folder)
+    path = folder / ".pkpd.lock"
+    with path.open("w", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            message, hint = "another pkpd command is at work in it", "wait until it is done, or choose another --out"
+            raise PkpdError(Finding(code="E_IN_USE", where=str(folder), message=message, hint=hint)) from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def start_run(folder: Path, *, overwrite: bool) -> None:

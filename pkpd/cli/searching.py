@@ -8,10 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from pkpd.cache import enable_compilation_cache
+from pkpd.cli.messages import tell
 from pkpd.cli.options import ProgressMode
 from pkpd.cli.progress import progress_of
-from pkpd.cli.run_folder import Entry, recorded, refuse_existing, require_writable, sha256, status_of, write_text
-from pkpd.cli.simulating import FOLDER, assumptions_of, remove_courses, save_courses
+from pkpd.cli.run_folder import (
+    Entry,
+    locked,
+    recorded,
+    refuse_existing,
+    require_writable,
+    sha256,
+    status_of,
+    write_text,
+)
+from pkpd.cli.simulating import FOLDER, assumptions_of, course_file, remove_courses, save_courses
 from pkpd.domain.dosing import Schedule
 from pkpd.domain.recommendation import Recommendation
 from pkpd.errors import DiagnosticsError, Finding, PkpdError
@@ -76,7 +86,7 @@ def search(job: SearchJob) -> Recommendation:
     refuse_existing(job.folder / RECOMMENDATION, overwrite=job.overwrite)
     inputs = {job.posterior.name: sha256(job.posterior), **_space_digest(job.space)}
     entry = Entry(command="pkpd optimize", options=job.options, seed=job.seed, inputs=inputs)
-    with recorded(job.posterior.parent, entry):
+    with locked(job.posterior.parent), recorded(job.posterior.parent, entry):
         from pkpd.simulate import human_patients, trajectories  # slow import: JAX
 
         enable_compilation_cache()
@@ -98,6 +108,9 @@ def search(job: SearchJob) -> Recommendation:
             drawn, schedules = fresh.first(DRAWN_PATIENTS), _drawn(found)
             for done, schedule in enumerate(schedules):
                 update(done, len(schedules), schedule.name)
+                if course_file(_courses_folder(job), schedule).exists() and not job.overwrite:
+                    tell(f"kept: {course_file(_courses_folder(job), schedule)}, which is not of this search")
+                    continue
                 courses = trajectories(drawn, schedule)
                 save_courses(courses, schedule, _courses_folder(job), posterior=posterior)
             update(len(schedules), len(schedules), "")

@@ -95,7 +95,7 @@ def _from_posterior(
     disease: str,
     overwrite: bool,
 ) -> None:
-    from pkpd.cli.run_folder import Entry, posterior_path, recorded, refuse_existing, require_writable, sha256
+    from pkpd.cli.run_folder import Entry, locked, posterior_path, recorded, refuse_existing, require_writable, sha256
     from pkpd.cli.simulating import FOLDER, course_file, course_lines, save_courses
     from pkpd.io.schedules import read_schedule
     from pkpd.posterior import Posterior
@@ -112,7 +112,7 @@ def _from_posterior(
 
     enable_compilation_cache()
     entry = Entry(command="pkpd simulate", options=ctx.params, seed=seed, inputs={path.name: sha256(path)})
-    with recorded(path.parent, entry):
+    with locked(path.parent), recorded(path.parent, entry):
         patients = human_patients(opened, count=draws, seed=seed, disease=disease, purpose="report")
         courses = trajectories(patients, wanted, every_h=every)
         written = save_courses(courses, wanted, folder, posterior=opened)

@@ -15,6 +15,7 @@ RHAT_LIMIT = 1.01
 ESS_LIMIT = 400.0
 BFMI_LIMIT = 0.3
 PARETO_LIMIT = 0.7
+FEWEST_DRAWS = 25  # fewer have no tail of five
 SMALLEST_CHANGE = 1e-4  # of a log-likelihood over all draws
 # Functions of other variables, one per subject: they converge when what they are made of does.
 DERIVED = ".subject"
@@ -64,6 +65,8 @@ def _pareto(tree: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     kept = np.flatnonzero(spread > SMALLEST_CHANGE)
     if not kept.size:
         return np.zeros(1), np.zeros(1, dtype=np.int64)
+    if spread.size and likelihood.sizes["chain"] * likelihood.sizes["draw"] < FEWEST_DRAWS:
+        return np.full(kept.size, np.nan), kept
     moving = tree.copy()
     moving["log_likelihood"] = xr.DataTree(likelihood.isel(obs_id=kept))
     return np.asarray(az.loo(moving, pointwise=True).pareto_k), kept  # type: ignore[union-attr]

@@ -178,6 +178,8 @@ def read_course(
         )
     if off is not None and on is None:
         words.report("E_COURSE", "off", "a rest needs the length of the dosing part", 'write on = "21 d" beside off')
+    if on is not None and off is None:
+        words.report("E_COURSE", "on", "a dosing part needs the length of its rest", 'write off = "7 d" beside on')
     for key, length in (("duration", duration), ("loading_duration", loading_duration)):
         if length and every and length > every > 0:
             words.report(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST_DRAWS = 25  # fewer have no tail to smooth
 SMALLEST_CHANGE = 1e-4  # of a log-likelihood over all draws
 
 
@@ -37,7 +38,8 @@ def weights_without(log_likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
             found[:, index] = 1.0 / log_likelihood.shape[0]
             continue
         # ArviZ turns the log-likelihood into the log of the ratio itself.
-        logs = np.asarray(array_stats.psislw(log_likelihood[:, index])[0])
+        enough = log_likelihood.shape[0] >= FEWEST_DRAWS
+        logs = np.asarray(array_stats.psislw(log_likelihood[:, index])[0]) if enough else -log_likelihood[:, index]
         raw = np.exp(logs - logs.max())
         found[:, index] = raw / raw.sum()
     return found

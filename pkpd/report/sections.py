@@ -95,7 +95,7 @@ def _gate(run: RunFolder) -> Section:
     gate = run.posterior.gate
     failed = ", ".join(f"{check.name} ({check.worst})" if check.worst else check.name for check in gate.failed)
     words = (
-        f"All {len(gate.checks)} checks pass: the {run.posterior.size} draws may be used."
+        f"Every check that decides passes: the {run.posterior.size} draws may be used."
         if gate.passed
         else f"The gate failed: {failed or 'see the table'}. Nothing below may be relied on."
     )

@@ -69,7 +69,6 @@ def evaluate(
         If the horizons differ, or a drug has no model for these patients.
     """
     schedules = tuple(schedules)
-    _refuse_unusable(patients, schedules)
     engine = engine_for(patients, schedules, tolerance=tolerance)
     values = engine.values(switches or {})
     arms = {
@@ -108,7 +107,13 @@ def engine_for(patients: Patients, schedules: Sequence[Schedule], *, tolerance: 
     """The engine of these patients for this horizon, the last ones are kept from call to call.
 
     The grid is verified with the arms of the first call that have most doses.
+
+    Raises
+    ------
+    SpecError
+        If the horizons differ, or a drug has no model for these patients.
     """
+    _refuse_unusable(patients, schedules)
     horizon_min = schedules[0].horizon_min
     starts = {dose.time_min for schedule in schedules for dose in schedule.doses()}
     odd = frozenset(time for time in starts if time % MINUTES_PER_DAY)

@@ -11,6 +11,7 @@ from analysis_files import ANALYSIS, DOSE_ANALYSIS, DOSE_TABLE, write
 
 from pkpd.cli.fitting import with_doses_of
 from pkpd.cli.options import Engine
+from pkpd.cli.run_folder import locked
 from pkpd.domain.recommendation import Recommendation, Verdict
 from pkpd.domain.study import Scenario
 from pkpd.errors import ExitCode
@@ -205,6 +206,25 @@ def test_simulating_an_unreliable_posterior_says_so(run, line, unreliable, cours
     assert result.exit_code == ExitCode.OK
     assert "failed its diagnostics gate" in result.stderr
     assert "UNRELIABLE" in courses(unreliable / "simulate" / "palbociclib-3-1.nc").attrs["assumptions"]
+
+
+def test_a_search_keeps_a_simulation_that_is_not_its_own(run, line, finished):
+    (finished / "optimize" / "recommendation.json").unlink()
+    before = (finished / "simulate" / "label.nc").read_bytes()
+
+    result = run("optimize", finished, "--space", "lead-in-small")
+
+    assert "kept:" in result.stderr
+    assert (finished / "simulate" / "label.nc").read_bytes() == before
+
+
+def test_a_folder_in_which_a_command_is_at_work_is_refused(run, line, finished):
+    with locked(finished):
+        result = run("simulate", finished, "--schedule", "cetuximab-weekly")
+
+    assert result.exit_code == ExitCode.RUNTIME
+    assert "E_IN_USE" in result.stderr
+    assert run("simulate", finished, "--schedule", "cetuximab-weekly").exit_code == ExitCode.OK
 
 
 def test_results_are_replaced_on_request_only(run, line, finished):

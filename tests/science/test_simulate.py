@@ -11,6 +11,7 @@ import pytest
 from pkpd.domain.dosing import MINUTES_PER_DAY
 from pkpd.domain.order import Matching
 from pkpd.domain.space import OrderSpec
+from pkpd.errors import SpecError
 from pkpd.export import export_schedule, read_exported
 from pkpd.export.base import Patient
 from pkpd.io.schedules import read_schedule
@@ -142,6 +143,14 @@ def test_only_palbociclib_lowers_neutrophils(people, outcomes):
 
 def test_the_verified_error_is_reported_and_within_the_tolerance(outcomes):
     assert 0.0 < outcomes.attrs["numerical_error"] <= 1e-4
+
+
+def test_a_drug_without_a_model_is_refused_and_not_left_out(people):
+    schedule = read_schedule("palbociclib-3-1-cetuximab-weekly")
+    other = dataclasses.replace(schedule.courses[0], drug="erlotinib")
+
+    with pytest.raises(SpecError, match="erlotinib"):
+        trajectories(people, dataclasses.replace(schedule, courses=(*schedule.courses, other)))
 
 
 def test_a_horizon_of_days_is_verified_too(people):

@@ -11,21 +11,21 @@ import xarray as xr
 from pkpd.inference.checks import gate
 
 
-def tree(**draws: np.ndarray) -> xr.DataTree:
+def tree(count: int = 500, **draws: np.ndarray) -> xr.DataTree:
     """Four chains of well mixed draws, with some variables of one's own."""
     generator = np.random.default_rng(1)
-    normal = generator.standard_normal((4, 500))
+    normal = generator.standard_normal((4, count))
     dims = ("chain", "draw")
     return xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset({name: (dims, values) for name, values in {"mixed": normal, **draws}.items()}),
             "sample_stats": xr.Dataset(
                 {
-                    "diverging": (dims, np.zeros((4, 500), dtype=bool)),
-                    "energy": (dims, generator.standard_normal((4, 500))),
+                    "diverging": (dims, np.zeros((4, count), dtype=bool)),
+                    "energy": (dims, generator.standard_normal((4, count))),
                 }
             ),
-            "log_likelihood": xr.Dataset({"y": ((*dims, "obs_id"), 0.01 * generator.standard_normal((4, 500, 3)))}),
+            "log_likelihood": xr.Dataset({"y": ((*dims, "obs_id"), 0.01 * generator.standard_normal((4, count, 3)))}),
         }
     )
 
@@ -55,3 +55,9 @@ def test_chains_that_stand_still_at_different_places_fail_by_name():
     judged = gate(tree(stuck=np.broadcast_to(np.arange(4.0)[:, None], (4, 500))))
 
     assert failed(judged)["R-hat"] == "stuck"
+
+
+def test_a_handful_of_draws_is_judged_and_not_lost():
+    judged = gate(tree(count=5))
+
+    assert "bulk effective sample size" in failed(judged)
