@@ -134,8 +134,8 @@ def test_no_compartment_falls_below_zero(growth, values, medium):
     living = np.delete(state, [ENDED, DEAD], axis=0)
     assert np.all(np.isfinite(state))
     assert np.all(living >= -1e-9 * state.max())
-    # The first dying cells come with the cube of time, a step knows them to the accuracy of the integrator only.
-    assert np.all(np.stack([dying, state[DEAD]]) >= -1e-5 * state.max())
+    # The first dying cells come with the cube of time, a step knows them to the accuracy that is stated only.
+    assert np.all(np.stack([dying, state[DEAD]]) >= -1e-4 * state.max())
 
 
 @every_growth_law

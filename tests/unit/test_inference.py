@@ -192,11 +192,12 @@ def test_a_censored_value_pulls_however_far_its_prediction_lies_from_the_limit(d
     assert float(slope) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.usefixtures("shared_data")
 def test_the_shipped_case_study_is_valid():
     from pkpd.io.analysis import read_analysis
 
     root = Path(__file__).parents[2]
+    if not (root.parent / "shared" / "data").is_dir():
+        pytest.skip("the analysis reads ../shared/data, which is not there")
     found = read_analysis(root / "reports" / "cr1197" / "analysis.toml")
 
     assert len(found.study.subjects) == 37
