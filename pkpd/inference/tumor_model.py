@@ -30,6 +30,7 @@ from pkpd.simulate.models import read_assembly
 ENDPOINT = "tumor_volume"
 RESIDUAL = f"{ENDPOINT}.residual"
 PILOT_DRAWS, PILOT_SEED = 32, 20251225
+ENOUGH_DRAWS = 0.9
 # The first dose acts within minutes, effects set in during the first days and change slowly later: short steps early save short
 # steps throughout.
 EARLY_EDGES_H = np.union1d([0.25, 1.0], np.arange(0.0, 120.0, 6.0))
@@ -118,6 +119,7 @@ def verified_grid(assembly: Assembly, design: Design, *, tolerance: float) -> Ch
         tolerance=tolerance,
         ladder=LADDER,
         outputs=[f"tumor volume at {time:g} h" for time in times_h],
+        enough=ENOUGH_DRAWS,
     )
 
 
