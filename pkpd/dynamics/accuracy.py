@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pkpd.dynamics.timeline import Grid, build_grid
 
 LADDER = ((24.0, 24), (12.0, 16), (12.0, 24), (8.0, 24), (6.0, 24), (4.0, 24), (3.0, 24), (2.0, 24), (1.0, 24))
+LARGEST_TAKEN = 100.0  # tolerances that a lane may be off where not every lane can be served
 ORDER = 4  # of the steps: cutting them by two gains at most two to the fourth
 # The refined grid is off as well. At worst, where a rate has a kink, cutting steps by two gains two squared: the whole
 # error is then this many times the difference.
@@ -104,7 +105,7 @@ def choose_grid(
             chosen, errors = judge(max_step_h, nodes)
             if chosen.met:
                 return chosen
-            if fallback is None and np.mean(np.all(errors <= tolerance, axis=0)) >= enough:
+            if fallback is None and chosen.error <= LARGEST_TAKEN * tolerance and np.mean(np.all(errors <= tolerance, axis=0)) >= enough:
                 fallback = chosen, errors
             tried.append(chosen)
     finest, errors = judge(*ladder[-1])

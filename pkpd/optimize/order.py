@@ -35,6 +35,7 @@ SENESCENT_SURVIVAL = "senescent survival"
 TUMOR_VOLUME = "tumor volume"
 NO_SENOLYSIS: Mapping[str, float] = MappingProxyType({"senolysis": 0.0})
 SIMULATED_ARMS = 10  # three layouts and two controls, each with and without senolysis
+SMALLEST_ALIVE = 1e-12  # of the initial volume; where all are dead, steps leave a rounding of either sign
 EARLY, LATE = "inducer alone, early", "inducer alone, late"
 CONTROL_OF: Mapping[Order, str] = MappingProxyType(
     {Order.INDUCER_FIRST: EARLY, Order.CONCURRENT: EARLY, Order.PARTNER_FIRST: LATE}
@@ -49,7 +50,7 @@ PAIRS = (
 def senescent_survival(outcomes: xr.Dataset) -> Floats:
     """Log of the share of senescent cells that senolysis spared: those alive, over those alive and those it killed."""
     alive, killed = (_values(outcomes, name) for name in ("senescent_final", "senolytic_exposure"))
-    return -np.log1p(killed / alive)
+    return -np.log1p(np.maximum(killed, 0.0) / np.maximum(alive, SMALLEST_ALIVE))
 
 
 def tumor_volume(outcomes: xr.Dataset) -> Floats:
