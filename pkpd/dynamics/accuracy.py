@@ -105,7 +105,11 @@ def choose_grid(
             chosen, errors = judge(max_step_h, nodes)
             if chosen.met:
                 return chosen
-            if fallback is None and chosen.error <= LARGEST_TAKEN * tolerance and np.mean(np.all(errors <= tolerance, axis=0)) >= enough:
+            if (
+                fallback is None
+                and chosen.error <= LARGEST_TAKEN * tolerance
+                and np.mean(np.all(errors <= tolerance, axis=0)) >= enough
+            ):
                 fallback = chosen, errors
             tried.append(chosen)
     finest, errors = judge(*ladder[-1])
