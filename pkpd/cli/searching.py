@@ -108,8 +108,9 @@ def search(job: SearchJob) -> Recommendation:
             drawn, schedules = fresh.first(DRAWN_PATIENTS), _drawn(found)
             for done, schedule in enumerate(schedules):
                 update(done, len(schedules), schedule.name)
-                if course_file(_courses_folder(job), schedule).exists() and not job.overwrite:
-                    tell(f"kept: {course_file(_courses_folder(job), schedule)}, which is not of this search")
+                target = course_file(_courses_folder(job), schedule)
+                if target.exists() and not job.overwrite:
+                    tell(f"kept: {target}, which is not of this search")
                     continue
                 courses = trajectories(drawn, schedule)
                 save_courses(courses, schedule, _courses_folder(job), posterior=posterior)

@@ -65,7 +65,7 @@ def _pareto(tree: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     kept = np.flatnonzero(spread > SMALLEST_CHANGE)
     if not kept.size:
         return np.zeros(1), np.zeros(1, dtype=np.int64)
-    if spread.size and likelihood.sizes["chain"] * likelihood.sizes["draw"] < FEWEST_DRAWS:
+    if likelihood.sizes["chain"] * likelihood.sizes["draw"] < FEWEST_DRAWS:
         return np.full(kept.size, np.nan), kept
     moving = tree.copy()
     moving["log_likelihood"] = xr.DataTree(likelihood.isel(obs_id=kept))

@@ -32,13 +32,13 @@ def weights_without(log_likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
     from arviz_stats.base.array import array_stats  # slow import
 
     found = np.empty_like(log_likelihood)
+    enough = log_likelihood.shape[0] >= FEWEST_DRAWS
     for index in range(log_likelihood.shape[1]):
         if np.ptp(log_likelihood[:, index]) < SMALLEST_CHANGE:
             # Such as a value below its limit that every draw predicts far below it: no draw knows more of it than another.
             found[:, index] = 1.0 / log_likelihood.shape[0]
             continue
         # ArviZ turns the log-likelihood into the log of the ratio itself.
-        enough = log_likelihood.shape[0] >= FEWEST_DRAWS
         logs = np.asarray(array_stats.psislw(log_likelihood[:, index])[0]) if enough else -log_likelihood[:, index]
         raw = np.exp(logs - logs.max())
         found[:, index] = raw / raw.sum()
