@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from pkpd.domain.dosing import Route
 from pkpd.domain.evidence import Basis, Source
 
 
@@ -211,6 +212,8 @@ class Component:
         Of a drug, g/mol, taken as exact; NaN for what is no drug.
     effects_of
         The drug whose potency and toxicity stand in for those of this one; empty where it has its own.
+    routes
+        Of a drug, the routes that its model holds for in this setting; empty for what is no drug.
     """
 
     name: str
@@ -221,6 +224,7 @@ class Component:
     target: str = ""
     molar_mass: float = float("nan")
     effects_of: str = ""
+    routes: tuple[Route, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     published: tuple[PublishedFact, ...] = ()
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pkpd.domain.population import CovariateForm, PopulationParameter
-from pkpd.io.analysis_tables import read_texts
-from pkpd.io.decode import TomlTable, closest_hint
+from pkpd.io.decode import TomlTable, closest_hint, read_texts
 
 COLUMNS = (
     *(

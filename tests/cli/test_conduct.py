@@ -14,6 +14,7 @@ import typer
 
 from pkpd.cli.failures import exit_on_user_error
 from pkpd.cli.interruption import interruptible
+from pkpd.cli.messages import show_findings
 from pkpd.cli.options import ProgressMode
 from pkpd.cli.progress import progress_of
 from pkpd.errors import DataError, ExitCode, Finding, PkpdError, SpecError
@@ -74,6 +75,14 @@ def test_every_finding_is_shown_and_the_kind_of_error_decides_the_exit_code(caps
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "".join(f"error[E_{number}] here: found\n  help: write\n" for number in (1, 2))
+
+
+def test_findings_that_say_the_same_of_many_rows_are_counted(capsys):
+    show_findings(Finding(code="E_TYPE", where=f"study.csv:{row}", message="is text") for row in range(2, 400))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "error[E_TYPE] study.csv:2: is text"
+    assert lines[3:] == ["  the same in 395 more places, last study.csv:399"]
 
 
 def test_a_bug_is_called_a_bug_in_one_line(capsys):
