@@ -124,11 +124,12 @@ def test_an_interruption_leaves_with_130_and_says_what_is_kept(run, line, analys
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
 
 
+@pytest.mark.parametrize("request_to_end", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("afterwards", ["returns half of a result", "fails on having none"])
-def test_an_interruption_that_a_sampler_keeps_to_itself_is_an_interruption_all_the_same(afterwards):
+def test_an_interruption_that_a_sampler_keeps_to_itself_is_an_interruption_all_the_same(afterwards, request_to_end):
     def sampler():
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), request_to_end)
             time.sleep(1.0)
         except KeyboardInterrupt:
             if afterwards.startswith("fails"):
@@ -136,6 +137,31 @@ def test_an_interruption_that_a_sampler_keeps_to_itself_is_an_interruption_all_t
 
     with pytest.raises(KeyboardInterrupt), interruptible():
         sampler()
+
+
+def test_an_interruption_that_is_lost_in_garbage_collection_is_asked_for_again(capsys):
+    class Callback:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        callback = Callback()
+        del callback
+        time.sleep(5.0)
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fit_that_was_interrupted_is_repeated_without_being_asked_to_overwrite(run, line, analysis):
+    line.interrupt = True
+    assert run("fit", analysis, "--out", "run").exit_code == ExitCode.INTERRUPTED
+    line.interrupt = False
+
+    assert run("fit", analysis, "--out", "run").exit_code == ExitCode.OK
+    again = run("fit", analysis, "--out", "run")
+
+    assert again.exit_code == ExitCode.RUNTIME
+    assert "E_EXISTS" in again.stderr
 
 
 def test_without_an_interruption_errors_pass_as_they_are():
