@@ -238,3 +238,12 @@ class Component:
             sources={**self.sources, **other.sources},
             published=(*self.published, *other.published),
         )
+
+
+def ties(parameters: Mapping[str, ParameterPrior]) -> dict[str, str]:
+    """Full name of each tied parameter -> that of the one of the same component whose value it has."""
+    return {
+        name: f"{name.partition('.')[0]}.{parameter.tied_to}"
+        for name, parameter in parameters.items()
+        if parameter.tied_to
+    }

@@ -144,10 +144,13 @@ def test_an_interruption_that_is_lost_in_garbage_collection_is_asked_for_again(c
         def __del__(self):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), interruptible():
+    def sampler():
         callback = Callback()
         del callback
         time.sleep(5.0)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        sampler()
 
     assert capsys.readouterr().err == ""
 
