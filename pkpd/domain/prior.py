@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from pkpd.domain.dosing import Route
 from pkpd.domain.evidence import Basis, Source
@@ -54,7 +54,7 @@ class Prior:
             case Family.LOGITNORMAL:
                 return special.expit(special.logit(self.location) + self.scale * special.ndtri(p))
             case Family.BETA:
-                return np.asarray(stats.beta.ppf(p, self.location, self.scale))
+                return np.asarray(special.betaincinv(self.location, self.scale, p))
             case Family.HALFNORMAL:
                 return self.scale * special.ndtri(0.5 * (1.0 + p))
             case Family.HALFCAUCHY:
