@@ -19,6 +19,7 @@ from pkpd.domain.evidence import Source
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
+from pkpd.dynamics.events.mesh import Mesh
 from pkpd.inference.centering import start_of, weights_and_mode
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
@@ -37,8 +38,8 @@ from pkpd.simulate.population import (
     individual_parameters,
     population_design,
     predictions,
-    with_verified_steps,
 )
+from pkpd.simulate.verified_steps import with_verified_steps
 
 BATCH = 16  # draws that are simulated side by side
 TOLERANCE = 1e-4
@@ -50,14 +51,14 @@ def population_fit(
     *,
     weights: Mapping[str, NDArray[np.float64]] | None = None,
     start: Mapping[str, NDArray[np.float64]] | None = None,
-    steps: int | None = None,
+    steps: tuple[int, Mesh | None] | None = None,
 ) -> PopulationFit:
     """Model of a population analysis; weights, start and steps that were found before are taken as they are."""
     design = population_design(analysis)
     design = (
         with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE)
         if steps is None
-        else replace(design, steps=steps)
+        else replace(design, steps=steps[0], mesh=steps[1])
     )
     if weights is None or start is None:
         weights, mode = weights_and_mode(analysis, design)
@@ -113,7 +114,8 @@ class PopulationFit(AbstractFitModel):
 
     def recipe(self) -> Callable[[], AbstractFitModel]:
         """Builds it again with the weights that were found here."""
-        return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=self.design.steps)
+        steps = (self.design.steps, self.design.mesh)
+        return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=steps)
 
     def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
         """The most probable values."""
@@ -256,7 +258,11 @@ class PopulationFit(AbstractFitModel):
             "setting": analysis.study.setting,
             "structure": analysis.structure,
             "endpoints": list(analysis.errors),
-            "integrator": {"steps": self.design.steps, "relative_error": self.design.error},
+            "integrator": {
+                "steps": self.design.steps,
+                "steps_of_a_subject": None if self.design.mesh is None else self.design.mesh.share.shape[1],
+                "relative_error": self.design.error,
+            },
             "observed": list(analysis.observed_in_words()),
             "assumptions": list(analysis.assumptions),
         }
@@ -283,7 +289,8 @@ class PopulationFit(AbstractFitModel):
         if issubclass(self.design.kind, AbstractLinearPKModel):
             return ()
         met = "" if self.design.error <= TOLERANCE else f", above the {TOLERANCE:g} that is wanted"
-        return (
-            f"integrator: {self.design.steps} steps an interval, "
-            f"relative error {self.design.error:.1e} at the center of the priors{met}",
-        )
+        steps = f"{self.design.steps} steps an interval"
+        if self.design.mesh is not None:
+            most = self.design.mesh.share.shape[1]
+            steps = f"1 to {steps}, at most {most} a subject"
+        return (f"integrator: {steps}, relative error {self.design.error:.1e} at the center of the priors{met}",)
