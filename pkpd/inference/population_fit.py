@@ -20,7 +20,7 @@ from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
 from pkpd.dynamics.events.mesh import Mesh
-from pkpd.inference.centering import start_of, weights_and_mode
+from pkpd.inference.centering import Centering, centering_and_mode, start_of
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
     build_population_model,
@@ -49,25 +49,25 @@ PILOT_DRAWS, PILOT_SEED = 4, 20251225
 def population_fit(
     analysis: PopulationAnalysis,
     *,
-    weights: Mapping[str, NDArray[np.float64]] | None = None,
+    centering: Centering | None = None,
     start: Mapping[str, NDArray[np.float64]] | None = None,
     steps: tuple[int, Mesh | None] | None = None,
 ) -> PopulationFit:
-    """Model of a population analysis; weights, start and steps that were found before are taken as they are."""
+    """Model of a population analysis; centering, start and steps that were found before are taken as they are."""
     design = population_design(analysis)
     design = (
         with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE)
         if steps is None
         else replace(design, steps=steps[0], mesh=steps[1])
     )
-    if weights is None or start is None:
-        weights, mode = weights_and_mode(analysis, design)
-        start = start_of(analysis, weights, mode)
+    if centering is None or start is None:
+        centering, mode = centering_and_mode(analysis, design)
+        start = start_of(analysis, centering, mode)
     return PopulationFit(
-        model=build_population_model(analysis, design, weights),
+        model=build_population_model(analysis, design, centering.weights, centering.roots),
         analysis=analysis,
         design=design,
-        weights=weights,
+        centering=centering,
         start=start,
     )
 
@@ -95,8 +95,8 @@ class PopulationFit(AbstractFitModel):
 
     Attributes
     ----------
-    weights
-        Parameter -> how far each subject's value is sampled as itself.
+    centering
+        How the individual values are sampled.
     start
         Sampled variable -> its value at the most probable values.
     """
@@ -104,7 +104,7 @@ class PopulationFit(AbstractFitModel):
     model: pm.Model
     analysis: PopulationAnalysis
     design: PopulationDesign
-    weights: Mapping[str, NDArray[np.float64]]
+    centering: Centering
     start: Mapping[str, NDArray[np.float64]]
 
     @property
@@ -113,9 +113,9 @@ class PopulationFit(AbstractFitModel):
         return 0
 
     def recipe(self) -> Callable[[], AbstractFitModel]:
-        """Builds it again with the weights that were found here."""
+        """Builds it again with the centering that was found here."""
         steps = (self.design.steps, self.design.mesh)
-        return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=steps)
+        return partial(population_fit, self.analysis, centering=self.centering, start=self.start, steps=steps)
 
     def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
         """The most probable values."""

@@ -63,7 +63,10 @@ def cholesky_row(partial: Mapping[tuple[int, int], Any], row: int) -> list[Any]:
 
 
 def build_population_model(
-    analysis: PopulationAnalysis, design: PopulationDesign, weights: Mapping[str, NDArray[np.float64]]
+    analysis: PopulationAnalysis,
+    design: PopulationDesign,
+    weights: Mapping[str, NDArray[np.float64]],
+    roots: NDArray[np.float64],
 ) -> pm.Model:
     """PyMC model of a population analysis.
 
@@ -72,6 +75,8 @@ def build_population_model(
     weights
         Parameter -> for each subject, how far its individual value is sampled as itself (1) rather than as a standard normal
         deviate (0).
+    roots
+        Directions [subject, parameter, parameter] along which the values of a subject are sampled, where there are no correlations.
     """
     study = analysis.study
     coords: dict[str, Any] = {
@@ -82,11 +87,18 @@ def build_population_model(
     with pm.Model(coords=coords) as model:
         values = {name: declare_prior(name, prior) for name, prior in sampled_priors(analysis).items()}
         correlated = {name for each in analysis.correlations for name in each.parameters}
+        along: list[Any] = []
         for correlation in analysis.correlations:
             _declare_correlated(analysis, correlation, values, weights)
         for name, parameter in analysis.parameters.items():
             if parameter.between is not None and name not in correlated:
-                deviate = _individual(parameter, values, weights, shift=0.0, width=1.0)
+                if analysis.correlations:
+                    deviate = _individual(parameter, values, weights, shift=0.0, width=1.0)
+                else:
+                    along.append(pm.Flat(f"{name}.centered", dims="subject"))
+                    row = roots[:, len(along) - 1]
+                    sampled = sum((row[:, column] * each for column, each in enumerate(along)), start=pt.zeros(1))
+                    deviate = _individual(parameter, values, weights, shift=0.0, width=1.0, sampled=sampled)
                 values[f"{name}.eta"] = pm.Deterministic(f"{name}.eta", deviate, dims="subject")
             if parameter.occasion is not None:
                 values[f"{name}.kappa"] = pm.Normal(f"{name}.kappa", 0.0, 1.0, dims=("subject", "occasion"))
@@ -134,6 +146,7 @@ def _individual(
     *,
     shift: Symbol,
     width: Symbol,
+    sampled: Symbol | None = None,
 ) -> Symbol:
     """Standardized deviation of each subject, `normal(shift, width)`, by a sampled variable that the data leave where it is.
 
@@ -148,7 +161,12 @@ def _individual(
     center = forward(parameter.between, pt.as_tensor(typical)) - origin + spread * shift
     weight = weights[name]
     scale = spread * width
-    sampled: Any = pm.Normal(f"{name}.centered", weight * center, scale**weight, dims="subject")
+    middle, width_of_variable = weight * center, scale**weight
+    if sampled is None:
+        sampled = pm.Normal(f"{name}.centered", middle, width_of_variable, dims="subject")
+    else:
+        density: Any = pm.logp(pm.Normal.dist(middle, width_of_variable), sampled)
+        pm.Potential(f"{name}.density", density)
     return shift + (scale ** (1.0 - weight) * (sampled - weight * center)) / spread
 
 

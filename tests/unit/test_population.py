@@ -12,7 +12,8 @@ from pkpd.dynamics.base import AbstractEndpoint
 from pkpd.errors import Severity
 from pkpd.inference import fit
 from pkpd.inference.model import build_model
-from pkpd.inference.population_model import cholesky_row
+from pkpd.inference.population_fit import PopulationFit
+from pkpd.inference.population_model import build_population_model, cholesky_row
 from pkpd.io.population import examine_population, is_population, read_population
 from pkpd.registry import Registry
 
@@ -237,6 +238,27 @@ def test_the_density_does_not_depend_on_how_individuals_are_sampled(tmp_path):
 
     assert {"clearance.centered", "volume.centered"} <= names
     assert np.isfinite(fitted.model.compile_logp()(fitted.model.initial_point()))
+
+
+def test_the_directions_along_which_individuals_are_sampled_leave_the_density_as_it_is(tmp_path):
+    start, end = ANALYSIS.index("[[correlation]]"), ANALYSIS.index("[error.concentration]")
+    fitted = build_model(read_population(write(tmp_path, ANALYSIS[:start] + ANALYSIS[end:])))
+    assert isinstance(fitted, PopulationFit)
+    weights, roots = fitted.centering.weights, fitted.centering.roots
+    along = build_population_model(fitted.analysis, fitted.design, weights, roots)
+    plain = build_population_model(fitted.analysis, fitted.design, weights, np.broadcast_to(np.eye(2), roots.shape))
+    sampled = np.random.default_rng(1).standard_normal((6, 2))
+    turned = np.einsum("skj,sj->sk", roots, sampled)
+
+    densities = [
+        model.compile_logp()(
+            model.initial_point() | {"clearance.centered": values[:, 0], "volume.centered": values[:, 1]}
+        )
+        for model, values in ((along, sampled), (plain, turned))
+    ]
+
+    assert np.abs(roots[:, 1, 0]).max() > 0.0
+    assert densities[0] == pytest.approx(densities[1], rel=1e-10)
 
 
 def test_a_report_shows_observed_values_priors_gate_and_sources_of_a_population_fit(posterior, tmp_path):
