@@ -7,7 +7,6 @@ as themselves grows without bound as their spread goes to zero, and a chain may 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -20,25 +19,8 @@ from scipy import optimize, special
 from pkpd.domain.population import PopulationAnalysis, PopulationParameter
 from pkpd.domain.prior import Family, Prior, Scale
 from pkpd.inference.population_model import observations_of, pointwise, sampled_priors
+from pkpd.inference.told import Centering
 from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Centering:
-    """What steers the sampling of individual values; the posterior is the same for all of them.
-
-    Attributes
-    ----------
-    weights
-        Parameter -> for each subject, how far its value is sampled as itself (1) rather than as a standard normal deviate (0).
-    roots
-        For each subject, the Cholesky factor [subject, parameter, parameter] of the covariance that its own observations leave to what
-        is sampled, in the order of `weights`.
-    """
-
-    weights: Mapping[str, NDArray[np.float64]]
-    roots: NDArray[np.float64]
-
 
 SPREADS = (".between", ".occasion")
 MOST_STEPS = 150
@@ -58,7 +40,8 @@ def centering_and_mode(
     mode = _most_probable(analysis, design, names)
     values = {name: np.asarray(value) for name, value in mode.items()}
     if not names:
-        return Centering(weights={}, roots=np.zeros((design.subjects, 0, 0))), values
+        none = np.zeros((design.subjects, 0, 0))
+        return Centering(weights={}, told=none, roots=none), values
     rows = observations_of(analysis)
 
     def standardized(deviates: Array) -> Array:
@@ -79,14 +62,15 @@ def centering_and_mode(
     slopes = np.stack([np.asarray(slope(none.at[index].set(1.0))) for index in range(len(names))])
     spreads = np.asarray([_spread(analysis.parameters[name], values) for name in names])
     weights = np.zeros((len(names), design.subjects))
-    roots = np.zeros((design.subjects, len(names), len(names)))
+    told, roots = np.zeros((2, design.subjects, len(names), len(names)))
     for subject in range(design.subjects):
         mine = slopes[:, design.obs_subject == subject]
         curvature = np.eye(len(names)) + np.nan_to_num(mine @ mine.T, posinf=1e12)
         left = np.linalg.inv(curvature)
         weights[:, subject] = np.clip(1.0 - np.diag(left), 0.0, 1.0)
+        told[subject] = np.eye(len(names)) - left
         roots[subject] = spreads[:, None] ** weights[:, subject, None] * np.linalg.cholesky(0.5 * (left + left.T))
-    return Centering(weights=dict(zip(names, weights, strict=True)), roots=roots), values
+    return Centering(weights=dict(zip(names, weights, strict=True)), told=told, roots=roots), values
 
 
 def _spread(parameter: PopulationParameter, mode: Mapping[str, NDArray[np.float64]]) -> float:
@@ -156,17 +140,24 @@ def start_of(
             start[name] = np.asarray(mode[name])
         elif prior.family is not Family.BETA:
             start[f"{name}.deviate"] = np.asarray(_deviate(prior, float(mode[name])))
-    sampled = []
-    for name, weight in centering.weights.items():
+    names = list(centering.weights)
+    centers, spreads = np.zeros(len(names)), np.ones(len(names))
+    for index, name in enumerate(names):
         parameter = analysis.parameters[name]
         assert parameter.between is not None
         typical = float(mode.get(name, np.asarray(parameter.typical.location)))
         middle = float(parameter.typical.quantile(0.5))
-        center = _on_scale(parameter.between.scale, typical) - _on_scale(parameter.between.scale, middle)
-        sampled.append(weight * center + _spread(parameter, mode) ** weight * mode[f"{name}.eta"])
-    if sampled and not analysis.correlations:
-        sampled = list(np.linalg.solve(centering.roots, np.stack(sampled, axis=1)[..., None])[..., 0].T)
-    start |= {f"{name}.centered": each for name, each in zip(centering.weights, sampled, strict=True)}
+        centers[index] = _on_scale(parameter.between.scale, typical) - _on_scale(parameter.between.scale, middle)
+        spreads[index] = _spread(parameter, mode)
+    for index, name in enumerate(names if analysis.correlations else ()):
+        weight = centering.weights[name]
+        start[f"{name}.centered"] = weight * centers[index] + spreads[index] ** weight * mode[f"{name}.eta"]
+    if names and not analysis.correlations:
+        weights = np.stack([centering.weights[name] for name in names], axis=1)
+        deviates = np.stack([mode[f"{name}.eta"] for name in names], axis=1)
+        moved = spreads**weights * (deviates + centering.told @ (centers / spreads))
+        sampled = np.linalg.solve(centering.roots, moved[..., None])[..., 0]
+        start |= {f"{name}.centered": sampled[:, index] for index, name in enumerate(names)}
     return start
 
 

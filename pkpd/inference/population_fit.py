@@ -20,7 +20,7 @@ from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
 from pkpd.dynamics.events.mesh import Mesh
-from pkpd.inference.centering import Centering, centering_and_mode, start_of
+from pkpd.inference.centering import centering_and_mode, start_of
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
     build_population_model,
@@ -31,6 +31,7 @@ from pkpd.inference.population_model import (
     pointwise,
     sampled_priors,
 )
+from pkpd.inference.told import Centering
 from pkpd.simulate.draws import prior_draws, stream
 from pkpd.simulate.population import (
     PopulationDesign,
@@ -64,7 +65,7 @@ def population_fit(
         centering, mode = centering_and_mode(analysis, design)
         start = start_of(analysis, centering, mode)
     return PopulationFit(
-        model=build_population_model(analysis, design, centering.weights, centering.roots),
+        model=build_population_model(analysis, design, centering),
         analysis=analysis,
         design=design,
         centering=centering,
