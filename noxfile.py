@@ -77,8 +77,12 @@ def reports(session: nox.Session) -> None:
         session.run("pkpd", "fit", str(study), "--out", str(run), "--overwrite", "--sensitivity", success_codes=[0, 4])
         if "[arm" in study.read_text(encoding="utf-8"):
             session.run("pkpd", "optimize", str(run), "--space", "lead-in-84d", "--overwrite", success_codes=[0, 4, 6])
-            session.run("python", "reports/summarize.py", str(run), str(study.parent / "expected"))
+        session.run("python", "reports/summarize.py", str(run), str(study.parent / "expected"))
         session.run("pkpd", "report", str(run))
+    rivals = {name: ROOT / "reports" / name / "out" for name in ("nimotuzumab", "nimotuzumab-saturable")}
+    if all((run / "posterior.nc").is_file() for run in rivals.values()):
+        target = ROOT / "reports" / "nimotuzumab" / "expected" / "comparison.json"
+        session.run("python", "reports/compare.py", str(target), *(f"{name}={run}" for name, run in rivals.items()))
 
 
 @nox.session(python=PYTHON)

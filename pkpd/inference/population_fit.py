@@ -19,7 +19,8 @@ from pkpd.domain.evidence import Source
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
-from pkpd.inference.centering import start_of, weights_and_mode
+from pkpd.dynamics.events.mesh import Mesh
+from pkpd.inference.centering import centering_and_mode, start_of
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
     build_population_model,
@@ -30,6 +31,7 @@ from pkpd.inference.population_model import (
     pointwise,
     sampled_priors,
 )
+from pkpd.inference.told import Centering
 from pkpd.simulate.draws import prior_draws, stream
 from pkpd.simulate.population import (
     PopulationDesign,
@@ -37,8 +39,8 @@ from pkpd.simulate.population import (
     individual_parameters,
     population_design,
     predictions,
-    with_verified_steps,
 )
+from pkpd.simulate.verified_steps import with_verified_steps
 
 BATCH = 16  # draws that are simulated side by side
 TOLERANCE = 1e-4
@@ -48,25 +50,25 @@ PILOT_DRAWS, PILOT_SEED = 4, 20251225
 def population_fit(
     analysis: PopulationAnalysis,
     *,
-    weights: Mapping[str, NDArray[np.float64]] | None = None,
+    centering: Centering | None = None,
     start: Mapping[str, NDArray[np.float64]] | None = None,
-    steps: int | None = None,
+    steps: tuple[int, Mesh | None] | None = None,
 ) -> PopulationFit:
-    """Model of a population analysis; weights, start and steps that were found before are taken as they are."""
+    """Model of a population analysis; centering, start and steps that were found before are taken as they are."""
     design = population_design(analysis)
     design = (
         with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE)
         if steps is None
-        else replace(design, steps=steps)
+        else replace(design, steps=steps[0], mesh=steps[1])
     )
-    if weights is None or start is None:
-        weights, mode = weights_and_mode(analysis, design)
-        start = start_of(analysis, weights, mode)
+    if centering is None or start is None:
+        centering, mode = centering_and_mode(analysis, design)
+        start = start_of(analysis, centering, mode)
     return PopulationFit(
-        model=build_population_model(analysis, design, weights),
+        model=build_population_model(analysis, design, centering),
         analysis=analysis,
         design=design,
-        weights=weights,
+        centering=centering,
         start=start,
     )
 
@@ -94,8 +96,8 @@ class PopulationFit(AbstractFitModel):
 
     Attributes
     ----------
-    weights
-        Parameter -> how far each subject's value is sampled as itself.
+    centering
+        How the individual values are sampled.
     start
         Sampled variable -> its value at the most probable values.
     """
@@ -103,7 +105,7 @@ class PopulationFit(AbstractFitModel):
     model: pm.Model
     analysis: PopulationAnalysis
     design: PopulationDesign
-    weights: Mapping[str, NDArray[np.float64]]
+    centering: Centering
     start: Mapping[str, NDArray[np.float64]]
 
     @property
@@ -112,8 +114,9 @@ class PopulationFit(AbstractFitModel):
         return 0
 
     def recipe(self) -> Callable[[], AbstractFitModel]:
-        """Builds it again with the weights that were found here."""
-        return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=self.design.steps)
+        """Builds it again with the centering that was found here."""
+        steps = (self.design.steps, self.design.mesh)
+        return partial(population_fit, self.analysis, centering=self.centering, start=self.start, steps=steps)
 
     def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
         """The most probable values."""
@@ -256,7 +259,11 @@ class PopulationFit(AbstractFitModel):
             "setting": analysis.study.setting,
             "structure": analysis.structure,
             "endpoints": list(analysis.errors),
-            "integrator": {"steps": self.design.steps, "relative_error": self.design.error},
+            "integrator": {
+                "steps": self.design.steps,
+                "steps_of_a_subject": None if self.design.mesh is None else self.design.mesh.share.shape[1],
+                "relative_error": self.design.error,
+            },
             "observed": list(analysis.observed_in_words()),
             "assumptions": list(analysis.assumptions),
         }
@@ -283,7 +290,8 @@ class PopulationFit(AbstractFitModel):
         if issubclass(self.design.kind, AbstractLinearPKModel):
             return ()
         met = "" if self.design.error <= TOLERANCE else f", above the {TOLERANCE:g} that is wanted"
-        return (
-            f"integrator: {self.design.steps} steps an interval, "
-            f"relative error {self.design.error:.1e} at the center of the priors{met}",
-        )
+        steps = f"{self.design.steps} steps an interval"
+        if self.design.mesh is not None:
+            most = self.design.mesh.share.shape[1]
+            steps = f"1 to {steps}, at most {most} a subject"
+        return (f"integrator: {steps}, relative error {self.design.error:.1e} at the center of the priors{met}",)

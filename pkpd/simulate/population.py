@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pkpd import units
 from pkpd.domain.population import BlqMethod, CovariateEffect, CovariateForm, PopulationAnalysis, PopulationParameter
 from pkpd.domain.prior import Prior, Scale
-from pkpd.dynamics.base import AbstractEndpoint, AbstractLinearPKModel, AbstractPKModel
+from pkpd.dynamics.base import AbstractEndpoint, AbstractPKModel
+from pkpd.dynamics.events.mesh import Mesh
 from pkpd.dynamics.events.plan import Plan
 from pkpd.io.structures import parameter_units
 from pkpd.registry import Registry
@@ -34,6 +35,8 @@ class PopulationDesign:
         Records of every subject side by side, padded.
     steps
         Per interval between records, for structures without a closed form.
+    mesh
+        Steps of each interval, where not all take the same number.
     error
         Largest change of a prediction, relative to the largest one of the subject, when the steps are doubled.
     factors
@@ -55,6 +58,7 @@ class PopulationDesign:
     obs_subject: NDArray[np.int64]
     obs_record: NDArray[np.int64]
     steps: int = 1
+    mesh: Mesh | None = None
     error: float = 0.0
 
     @property
@@ -93,38 +97,6 @@ def population_design(analysis: PopulationAnalysis) -> PopulationDesign:
 def _longest_h(prior: Prior) -> float:
     """A lag that its prior hardly ever exceeds, in hours."""
     return float(prior.quantile(0.9999)) * units.factor(prior.unit, "h")
-
-
-STEPS = (1, 2, 4, 8, 16, 32)
-
-
-def with_verified_steps(design: PopulationDesign, draws: Sequence[Values], *, tolerance: float) -> PopulationDesign:
-    """The design with the fewest steps whose doubling changes no prediction by more than the tolerance, under any of the draws.
-
-    Structures with a closed form keep one step. Where even the largest number does not meet it, that number is taken, and `error`
-    says so.
-    """
-    if issubclass(design.kind, AbstractLinearPKModel):
-        return design
-    before: list[NDArray[np.float64]] | None = None
-    error = np.inf
-    for steps in STEPS:
-        trial = replace(design, steps=steps)
-        run = jax.jit(lambda values, trial=trial: predictions(trial, values))
-        after = [np.asarray(each) for values in draws for each in run(values).values()]
-        if before is not None:
-            error = max(_change(design, old, new) for old, new in zip(before, after, strict=True))
-            if error <= tolerance:
-                return replace(design, steps=steps // 2, error=error)
-        before = after
-    return replace(design, steps=STEPS[-1], error=error)
-
-
-def _change(design: PopulationDesign, old: NDArray[np.float64], new: NDArray[np.float64]) -> float:
-    """Largest difference of one prediction, relative to the largest of its subject."""
-    largest = np.zeros(design.subjects)
-    np.maximum.at(largest, design.obs_subject, np.abs(new))
-    return float(np.max(np.abs(new - old) / np.maximum(largest[design.obs_subject], 1e-300)))
 
 
 def individual_parameters(design: PopulationDesign, values: Values) -> dict[str, Array]:
@@ -207,7 +179,7 @@ def categories_of(analysis: PopulationAnalysis, effect: CovariateEffect) -> tupl
 def predictions(design: PopulationDesign, values: Values) -> dict[str, Float[Array, " obs_id"]]:
     """Prediction of every observation under one draw, by output of the structure, in the unit of the output."""
     parameters = individual_parameters(design, values)
-    outputs = outputs_at_records(design.kind, design.plan, parameters, steps=design.steps)
+    outputs = outputs_at_records(design.kind, design.plan, parameters, steps=design.steps, mesh=design.mesh)
     return {name: each[design.obs_subject, design.obs_record] for name, each in outputs.items()}
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Array
 from pkpd.domain.events import EventTable
 from pkpd.dynamics.base import AbstractPKModel, parameters_of
 from pkpd.dynamics.events.engine import Entry, observed, study_amounts
+from pkpd.dynamics.events.mesh import Mesh
 from pkpd.dynamics.events.plan import Plan, plan_events
 
 
@@ -39,7 +40,7 @@ def plan_of(data: xr.Dataset, *, longest_lag_h: float) -> Plan:
 
 
 def outputs_at_records(
-    kind: type[AbstractPKModel], plan: Plan, parameters: Mapping[str, Array], *, steps: int
+    kind: type[AbstractPKModel], plan: Plan, parameters: Mapping[str, Array], *, steps: int, mesh: Mesh | None = None
 ) -> dict[str, Array]:
     """Outputs [subject, record].
 
@@ -49,6 +50,8 @@ def outputs_at_records(
         By name; those of a compartment as `depot.lag`.
     steps
         Per interval, for structures without a closed form.
+    mesh
+        Takes their place between points.
     """
     model = kind.of({name: jnp.asarray(parameters[name]) for name in parameters_of(kind) if name in parameters})
     words = tuple(field.name for field in dataclasses.fields(Entry))
@@ -62,4 +65,4 @@ def outputs_at_records(
         )
         for compartment in kind.compartments
     )
-    return observed(model, study_amounts(model, entries, plan, steps=steps))
+    return observed(model, study_amounts(model, entries, plan, steps=steps, mesh=mesh))

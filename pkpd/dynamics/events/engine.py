@@ -11,15 +11,21 @@ from jaxtyping import Array, Float
 
 from pkpd.dynamics.base import AbstractLinearPKModel, AbstractPKModel, AbstractSteppedPKModel
 from pkpd.dynamics.events.linear import linear_amounts
+from pkpd.dynamics.events.mesh import Mesh
 from pkpd.dynamics.events.order import Entry, order
 from pkpd.dynamics.events.plan import Plan
-from pkpd.dynamics.events.stepped import stepped_amounts
+from pkpd.dynamics.events.stepped import stepped_course
 
 __all__ = ["Entry", "observed", "study_amounts"]
 
 
 def study_amounts(
-    model: AbstractPKModel, entries: tuple[Entry, ...], plan: Plan, *, steps: int | Array = 16
+    model: AbstractPKModel,
+    entries: tuple[Entry, ...],
+    plan: Plan,
+    *,
+    steps: int | Array = 16,
+    mesh: Mesh | None = None,
 ) -> Float[Array, "subject record compartment"]:
     """Amounts of every compartment at every record, just after the record's own dose, mg.
 
@@ -31,6 +37,8 @@ def study_amounts(
     steps
         Steps per interval of structures without a closed form; a traced number compiles once for all, and cannot be
         differentiated in reverse.
+    mesh
+        Takes the place of `steps` between points where no entry has a parameter.
     """
     if len(entries) != len(type(model).compartments):
         raise ValueError(f"one entry for each of {type(model).compartments}")
@@ -40,16 +48,19 @@ def study_amounts(
         lambda whole: (whole.rows, whole.subject_of_row, whole.record_of_row), plan, (None, None, None)
     )
 
-    def one(parameters: tuple[AbstractPKModel, tuple[Entry, ...]], own: Plan) -> Array:
+    def one(parameters: tuple[AbstractPKModel, tuple[Entry, ...]], own: Plan, fine: Mesh | None) -> Array:
         structure, ways = parameters
         points = order(own, ways)
         if isinstance(structure, AbstractLinearPKModel):
             return linear_amounts(structure, ways, own, points)
         if not isinstance(structure, AbstractSteppedPKModel):
             raise TypeError(f"{type(structure).__name__} is neither linear nor stepped")
-        return stepped_amounts(structure, ways, own, points, steps)
+        if fine is not None:
+            points = fine.refined(points)
+        between = steps if fine is None else 1
+        return stepped_course(structure, ways, own, points, between, steady_steps=steps)[points.position]
 
-    return jax.vmap(one, in_axes=(axes, jax.tree.map(lambda _: 0, shared)))((model, entries), shared)
+    return jax.vmap(one, in_axes=(axes, jax.tree.map(lambda _: 0, shared), 0))((model, entries), shared, mesh)
 
 
 def observed(model: AbstractPKModel, amounts: Float[Array, "subject record compartment"]) -> dict[str, Array]:

@@ -34,18 +34,33 @@ _SLOPES = (
 type Amounts = Float[Array, " compartment"]
 
 
-def stepped_amounts(
-    model: AbstractSteppedPKModel, entries: tuple[Entry, ...], plan: Plan, points: Points, steps: int | Array
+def stepped_course(
+    model: AbstractSteppedPKModel,
+    entries: tuple[Entry, ...],
+    plan: Plan,
+    points: Points,
+    steps: int | Array,
+    *,
+    steady_steps: int | Array | None = None,
 ) -> Array:
-    """Amounts `[record, compartment]` of one subject."""
+    """Amounts `[point, compartment]` of one subject, after what happens at each point.
+
+    Parameters
+    ----------
+    steps
+        From point to point.
+    steady_steps
+        For each part of the period of a steady state; the same by default.
+    """
     size = len(entries)
+    within = steps if steady_steps is None else steady_steps
     inputs = jnp.zeros((points.length_h.size, size)).at[:, jnp.asarray(plan.infused, dtype=int)].set(points.inputs)
     kind = jnp.zeros_like(points.change)
     filled = jnp.zeros_like(inputs)
     if plan.changes.kind.size:
         kind = jnp.where(points.change >= 0, plan.changes.kind[points.change], 0)
         if plan.has_steady:
-            filled = jax.vmap(lambda index: _steady(model, entries, plan, index, steps))(
+            filled = jax.vmap(lambda index: _steady(model, entries, plan, index, within))(
                 jnp.arange(plan.changes.kind.size)
             )[points.change]
 
@@ -61,7 +76,7 @@ def stepped_amounts(
 
     start = jnp.stack([jnp.asarray(each, dtype=float) for each in at_records(model, jnp.asarray(0)).initial()])
     _, course = jax.lax.scan(advance, start, (points.length_h, points.owner, inputs, points.bolus, kind, filled))
-    return course[points.position]
+    return course
 
 
 def over_interval(
