@@ -46,8 +46,18 @@ def read_event_rows(
     compartments: tuple[str, ...],
     responses: tuple[str, ...],
     findings: list[Finding],
+    *,
+    grows: bool = False,
 ) -> EventRows | None:
-    """Interpret a table; None, with findings, where something is wrong. Compartments that are responses take no dose."""
+    """Interpret a table; None, with findings, where something is wrong.
+
+    Parameters
+    ----------
+    responses
+        Compartments that take no dose.
+    grows
+        Whether the structure has no steady state.
+    """
     upper = {column.upper(): column for column in table.columns}
     named = {name: name if name in table.columns else upper.get(name.upper(), "") for name in model.columns}
     for name, column in named.items():
@@ -79,7 +89,7 @@ def read_event_rows(
     if "CMT" not in upper or any(v is None for v in numbers["CMT"]):
         value["CMT"] = np.where(value["CMT"] == 0.0, 1.0, value["CMT"])
     ids = [row.cells.get(upper.get("ID", ""), "") if "ID" in upper else "1" for row in table.rows]
-    _check(table, model, compartments, responses, value, ids, numbers, findings)
+    _check(table, model, compartments, responses, value, ids, numbers, findings, grows=grows)
     words = {name: tuple(row.cells.get(column, "") for row in table.rows) for name, column in named.items()}
     if any(finding.severity is Severity.ERROR for finding in findings):
         return None
@@ -134,6 +144,8 @@ def _check(  # noqa: PLR0912, PLR0915  # one branch per rule
     ids: list[str],
     numbers: Mapping[str, list[float | None]],
     findings: list[Finding],
+    *,
+    grows: bool,
 ) -> None:
     def report(row: int, code: str, message: str, hint: str = "") -> None:
         findings.append(Finding(code=code, where=table.where(table.rows[row].line), message=message, hint=hint))
@@ -198,6 +210,9 @@ def _check(  # noqa: PLR0912, PLR0915  # one branch per rule
             report(row, "E_EVENT", "ADDL: needs the time between doses", "write a time above zero in II")
         if steady not in (0.0, 1.0, 2.0):
             report(row, "E_UNSUPPORTED", f"SS: {steady:g}: not supported", "write 0, 1 or 2")
+        elif steady and grows:
+            message = f"SS: the tumor of '{model.structure}' grows, so that there is no steady state"
+            report(row, "E_NO_STEADY_STATE", message, "write the doses out with ADDL and II, and SS 0")
         elif steady and amount == 0.0 and (rate in (0.0, -2.0) or interval > 0.0 or repeats):
             report(row, "E_EVENT", "SS: an infusion without end needs AMT 0, II 0, ADDL 0 and a RATE above 0 or -1")
         elif steady and amount > 0.0 and interval <= 0.0:

@@ -40,8 +40,18 @@ def required_parameters(structure: str) -> tuple[str, ...]:
 
 
 def compartments(structure: str) -> tuple[str, ...]:
-    """Compartments that a dose may enter, CMT 1 first."""
+    """Compartments, CMT 1 first."""
     return tuple(_kind(structure).compartments)
+
+
+def responses(structure: str) -> tuple[str, ...]:
+    """Compartments that hold no drug and take no dose."""
+    return tuple(_kind(structure).responses)
+
+
+def grows(structure: str) -> bool:
+    """Whether a response never comes to rest, so that there is no steady state."""
+    return bool(_kind(structure).grows)
 
 
 def output_units(structure: str) -> Mapping[str, str]:

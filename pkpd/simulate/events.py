@@ -75,7 +75,11 @@ def simulate_events(
     except SpecError as error:
         raise SpecError([*error.findings, *findings]) from error
     kind = kinds.get(spec.structure)
-    rows = None if table is None else read_event_rows(table, spec, kind.compartments, kind.responses, findings)
+    rows = (
+        None
+        if table is None
+        else read_event_rows(table, spec, kind.compartments, kind.responses, findings, grows=kind.grows)
+    )
     given = {} if rows is None or table is None else _values(spec, rows, table, findings, seed)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors or rows is None:
@@ -284,8 +288,10 @@ def _run(
             Finding(
                 code="E_NO_STEADY_STATE" if steady.any() else "E_NOT_FINITE",
                 where=f"subject {rows.names[rows.events.subject[row]]}, TIME {rows.time[row]:g}",
-                message="there is no steady state under these doses" if steady.any() else "the amounts are not finite",
-                hint="elimination may be slower than the doses; check doses and parameters",
+                message="no steady state is reached under these doses"
+                if steady.any()
+                else "the amounts are not finite",
+                hint="elimination may be slower than the doses, or the response may swing by itself; check doses and parameters",
             )
         )
     seen = {
@@ -313,8 +319,12 @@ def _verified(run: Callable[[int], NDArray[np.float64]], spec: EventModel) -> ND
     coarse, error = run(STEPS[0]), np.inf
     for steps in STEPS[1:]:
         fine = run(steps)
-        size = np.maximum(np.abs(fine), _TINY * np.abs(fine).max(axis=(0, 1), keepdims=True))
-        error = float(np.nanmax(np.abs(fine - coarse) / np.where(size > 0.0, size, 1.0)))
+        largest = np.nan_to_num(np.abs(fine)).max(axis=(0, 1), keepdims=True)
+        size = np.maximum(np.abs(fine), _TINY * largest)
+        change = np.abs(fine - coarse) / np.where(size > 0.0, size, 1.0)
+        # what neither finds is reported later; what only one of them finds is no agreement
+        change = np.where(np.isnan(fine) & np.isnan(coarse), 0.0, np.nan_to_num(change, nan=np.inf))
+        error = float(change.max())
         if error <= TOLERANCE:
             return fine
         coarse = fine
