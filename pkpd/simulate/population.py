@@ -108,23 +108,36 @@ def with_verified_steps(design: PopulationDesign, draws: Sequence[Values], *, to
         return design
     before: list[NDArray[np.float64]] | None = None
     error = np.inf
+    groups = [design.obs_subject[rows] for rows in _rows_of_endpoints(design).values()] * len(draws)
     for steps in STEPS:
         trial = replace(design, steps=steps)
         run = jax.jit(lambda values, trial=trial: predictions(trial, values))
-        after = [np.asarray(each) for values in draws for each in run(values).values()]
+        after = [np.asarray(each) for values in draws for each in _of_endpoints(design, run(values))]
         if before is not None:
-            error = max(_change(design, old, new) for old, new in zip(before, after, strict=True))
+            error = max(_change(old, new, of) for old, new, of in zip(before, after, groups, strict=True))
             if error <= tolerance:
                 return replace(design, steps=steps // 2, error=error)
         before = after
     return replace(design, steps=STEPS[-1], error=error)
 
 
-def _change(design: PopulationDesign, old: NDArray[np.float64], new: NDArray[np.float64]) -> float:
-    """Largest difference of one prediction, relative to the largest of its subject."""
-    largest = np.zeros(design.subjects)
-    np.maximum.at(largest, design.obs_subject, np.abs(new))
-    return float(np.max(np.abs(new - old) / np.maximum(largest[design.obs_subject], 1e-300)))
+def _rows_of_endpoints(design: PopulationDesign) -> dict[str, NDArray[np.int64]]:
+    """Endpoint -> its observations: what nobody observed need not be accurate."""
+    names = design.analysis.study.data["endpoint"].values.astype(str)
+    return {name: np.flatnonzero(names == name) for name in design.analysis.errors}
+
+
+def _of_endpoints(design: PopulationDesign, predicted: Values) -> list[Array]:
+    return [predicted[name][rows] for name, rows in _rows_of_endpoints(design).items()]
+
+
+def _change(old: NDArray[np.float64], new: NDArray[np.float64], subject: NDArray[np.int64]) -> float:
+    """Largest difference of one prediction, relative to the largest of its endpoint in its subject."""
+    if not new.size:
+        return 0.0
+    largest = np.zeros(int(subject.max()) + 1)
+    np.maximum.at(largest, subject, np.abs(new))
+    return float(np.max(np.abs(new - old) / np.maximum(largest[subject], 1e-300)))
 
 
 def individual_parameters(design: PopulationDesign, values: Values) -> dict[str, Array]:
