@@ -23,6 +23,7 @@ from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 
 SPREADS = (".between", ".occasion")
 MOST_STEPS = 150
+OFF_CENTER = 0.01
 type Draw = dict[str, Array]
 
 
@@ -138,7 +139,9 @@ def start_of(
             )
             spread = float(mode.get(f"{name}.between", np.asarray(parameter.between.sd.location)))
             weight = weights[name]
-            start[f"{name}.centered"] = weight * center + spread**weight * mode[f"{name}.eta"]
+            # the sampler refuses a start without a slope, as a subject has who was never observed
+            deviation = np.where(mode[f"{name}.eta"] == 0.0, OFF_CENTER, mode[f"{name}.eta"])
+            start[f"{name}.centered"] = weight * center + spread**weight * deviation
     return start
 
 

@@ -7,29 +7,26 @@ from collections.abc import Mapping
 
 from pkpd import units
 from pkpd.domain.event_model import CovariateEffect, CovariateForm, EventModel, ParameterSpec
-from pkpd.errors import Finding, SpecError
+from pkpd.errors import Finding
 from pkpd.io.decode import TomlTable, closest_hint
 
 ENTRY_UNITS: Mapping[str, str] = {"lag": "h", "bioavailability": "1", "duration": "h", "rate": "mg/h"}
+_UNUSABLE = ParameterSpec(value=math.nan)
 _MAY_BE_ZERO = ("clearance", "lag", "bioavailability")
 
 
 def read_event_model(
-    values: Mapping[str, object], *, where: str, structures: Mapping[str, StructureFacts]
+    values: Mapping[str, object], *, where: str, structures: Mapping[str, StructureFacts], findings: list[Finding]
 ) -> EventModel:
-    """Interpret the content of a model file.
+    """Interpret the content of a model file as far as it can be read; usable only where no error is found.
+
+    What is written and cannot be used is NaN, so that a table is not told that it is missing.
 
     Parameters
     ----------
     structures
         What is known of each structure, by name.
-
-    Raises
-    ------
-    SpecError
-        With everything that is wrong.
     """
-    findings: list[Finding] = []
     top = TomlTable(values, findings, where=where)
     top.integer("schema")
     model = top.table("model")
@@ -48,11 +45,9 @@ def read_event_model(
     outputs = _outputs(top, facts)
     correlations = _correlations(top, parameters)
     top.refuse_unknown()
-    if findings or name is None or facts is None:
-        raise SpecError(findings)
     return EventModel(
         where=where,
-        structure=name,
+        structure=name or "",
         parameters=parameters,
         entries=entries,
         time_unit=time_unit,
@@ -112,7 +107,7 @@ def _entries(top: TomlTable, facts: StructureFacts | None) -> dict[str, dict[str
         specs = {word: _spec(inner, word, unit) for word, unit in ENTRY_UNITS.items() if word in inner}
         inner.ask(*ENTRY_UNITS)
         inner.refuse_unknown()
-        found[name] = {word: spec for word, spec in specs.items() if spec is not None}
+        found[name] = {word: spec or _UNUSABLE for word, spec in specs.items()}
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pkpd.errors import Severity
+from pkpd.inference import fit
 from pkpd.inference.population_fit import population_fit
 from pkpd.io.population import examine_population, read_population
 
@@ -122,3 +123,16 @@ def test_steps_are_verified_on_what_is_observed_and_values_are_in_the_unit_of_th
     assert fitted.design.error <= 1e-4
     volumes = analysis.study.data["value"].values[analysis.study.data["endpoint"].values == "tumor_volume"]
     np.testing.assert_allclose(sorted(volumes), [90.0, 100.0, 110.0, 120.0])
+
+
+def test_a_subject_whose_data_say_nothing_of_a_parameter_does_not_stop_a_fit(tmp_path):
+    """One of the mice got no drug: nothing depends on its clearance."""
+    spread = f'between = {{ family = "lognormal", sd = 0.3, uncertainty = 0.5, {PRIOR} }}'
+    varying = ANALYSIS.replace(
+        typical("clearance", "0.05 L/h"), typical("clearance", "0.05 L/h").replace('between = "none"', spread)
+    )
+    few = varying.replace("[sources.analyst]", "[fit]\nchains = 2\ntune = 10\ndraws = 5\n[sources.analyst]")
+
+    posterior = fit(read_population(write(tmp_path, few)), cores=1)
+
+    assert posterior.values("clearance.subject").shape == (10, 2)
