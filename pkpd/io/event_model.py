@@ -67,10 +67,12 @@ class StructureFacts:
         compartments: tuple[str, ...],
         outputs: Mapping[str, str],
         optional: frozenset[str] = frozenset(),
+        responses: tuple[str, ...] = (),
     ) -> None:
         self.parameters = parameters
         self.optional = optional
         self.compartments = compartments
+        self.responses = responses
         self.outputs = outputs
 
 
@@ -103,6 +105,11 @@ def _entries(top: TomlTable, facts: StructureFacts | None) -> dict[str, dict[str
                 f"the structure has no compartment '{name}'",
                 closest_hint(name, facts.compartments),
             )
+            continue
+        if name in facts.responses:
+            held = [each for each in facts.compartments if each not in facts.responses]
+            message = f"'{name}' holds no drug, so that nothing enters it late or in part"
+            table.report("E_UNSUPPORTED", name, message, f"write one of {', '.join(held)}")
             continue
         specs = {word: _spec(inner, word, unit) for word, unit in ENTRY_UNITS.items() if word in inner}
         inner.ask(*ENTRY_UNITS)

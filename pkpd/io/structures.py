@@ -27,6 +27,7 @@ def parameter_units(structure: str) -> dict[str, str]:
     of_compartments = {
         f"{compartment}.{word}": unit
         for compartment in compartments(structure)
+        if compartment not in responses(structure)
         for word, unit in OF_A_COMPARTMENT.items()
     }
     return _body(structure) | of_compartments

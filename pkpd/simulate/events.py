@@ -116,7 +116,7 @@ def _model(
 
 
 def _facts(kind: type[AbstractPKModel]) -> StructureFacts:
-    return StructureFacts(parameters_of(kind), kind.compartments, kind.outputs, optional_of(kind))
+    return StructureFacts(parameters_of(kind), kind.compartments, kind.outputs, optional_of(kind), kind.responses)
 
 
 def _table(events: Any, findings: list[Finding]) -> Table | None:

@@ -98,3 +98,27 @@ def test_correlations_that_contradict_each_other_come_with_the_rest(tmp_path):
         pkpd.simulate_events(tmp_path / "model.toml", table)
 
     assert {finding.code for finding in caught.value.findings} == {"E_EVENT", "E_CORRELATION", "E_NOT_A_NUMBER"}
+
+
+def test_a_response_takes_no_lag(tmp_path):
+    model = """schema = 1
+[model]
+structure = "koch"
+[parameters]
+clearance = "2 L/h"
+volume = "10 L"
+absorption = "1 1/h"
+growth_rate = "0.1 1/d"
+linear_growth = "0.1 cm^3/d"
+potency = "0.1 L/mg/d"
+initial_volume = "0.1 cm^3"
+[compartment.tumor]
+lag = "1 h"
+[units]
+TIME = "h"
+AMT = "mg"
+"""
+
+    codes = found(tmp_path, model, "TIME,EVID,AMT\n0,1,100\n")
+
+    assert codes == [("E_UNSUPPORTED", "model.toml: compartment.tumor")]
