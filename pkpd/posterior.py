@@ -19,6 +19,8 @@ SCHEMA = 1
 SAMPLE_DIMS = ("chain", "draw")
 TEXT_ATTRIBUTES = ("pkpd_version", "engine", "created")
 JSON_ATTRIBUTES = ("inputs", "analysis", "gate", "sources")
+FEWEST_DRAWS = 25  # of which a tail is smoothed when an observation is left out
+SMALLEST_CHANGE = 1e-4  # of the log-likelihood of an observation over all draws: less tells no draw from another
 DERIVED_SUFFIXES = ("between", "eta", "subject", "shift", "residual", "occasion", "kappa")
 
 

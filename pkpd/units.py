@@ -130,7 +130,7 @@ def parse(text: str, *, to: str) -> float:
     UnitError
         If the text is not a number with a unit, or if it is another kind of quantity.
     """
-    value, found = _split(text)
+    value, found = _split(text, example=f"20 {to}" if to != "1" else "0.15")
     wanted = _unit(to)
     if not found:
         if wanted.dimension:
@@ -165,7 +165,7 @@ def parse_amount(text: str) -> tuple[float, AmountUnit]:
     UnitError
         If the text is not a mass, a mass per kg body weight or a mass per m2 body surface.
     """
-    value, found = _split(text)
+    value, found = _split(text, example="125 mg")
     if not found:
         raise _bare(text, example=f"{text.strip()} mg")
     unit = _unit(found)
@@ -199,12 +199,10 @@ def dimension_name(unit: str) -> str:
     return _name(_unit(unit).dimension)
 
 
-def _split(text: str) -> tuple[Fraction, str]:
+def _split(text: str, *, example: str = "61 L/h") -> tuple[Fraction, str]:
     match = _VALUE.fullmatch(text.translate(_SPELLINGS)) if len(text) <= _LONGEST else None
     if match is None:
-        raise UnitError(
-            f"'{text[:_LONGEST]}' does not start with a number", "write a number and a unit, such as '61 L/h'"
-        )
+        raise UnitError(f"'{text[:_LONGEST]}' does not start with a number", f"write it like '{example}'")
     unit = match["unit"].strip()
     return _exact(match["value"], text), f"1{unit}" if unit.startswith("/") else unit
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import typer
 
+from pkpd.cli.interruption import interruptible
 from pkpd.cli.messages import tell, tell_findings
 from pkpd.errors import ExitCode, Finding, PkpdError
 
@@ -25,7 +26,8 @@ def exit_on_user_error(*, verbose: bool = False) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            yield
+            with interruptible():
+                yield
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except PkpdError as error:

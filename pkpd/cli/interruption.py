@@ -1,24 +1,29 @@
-"""Ctrl-C during a long call into a library that would keep it to itself and hand back half of a result."""
+"""Ctrl-C and a request to end (SIGTERM): both stop a command where it is, and neither is lost inside a library."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_REQUESTS = (signal.SIGINT, signal.SIGTERM)
+_SECONDS_UNTIL_ASKED_AGAIN = 0.05
+
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt at the end if there was one, whatever the code inside made of it.
+    """Raise KeyboardInterrupt at a request to end, and again at the end, whatever the code inside made of it.
 
     Samplers catch it and return the draws that they have, or fail on having none: neither is a finished fit.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {request: signal.getsignal(request) for request in _REQUESTS}
     interrupted = False
 
     def note(_number: int, _frame: FrameType | None) -> None:
@@ -26,7 +31,18 @@ def interruptible() -> Iterator[None]:
         interrupted = True
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, note)
+    hook = sys.unraisablehook
+
+    def ask_again(lost: sys.UnraisableHookArgs) -> None:
+        """A request that arrives during garbage collection is raised in a callback there, and lost."""
+        if lost.exc_type is KeyboardInterrupt:
+            threading.Timer(_SECONDS_UNTIL_ASKED_AGAIN, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            hook(lost)
+
+    for request in _REQUESTS:
+        signal.signal(request, note)
+    sys.unraisablehook = ask_again
     try:
         yield
     except Exception:
@@ -34,6 +50,8 @@ def interruptible() -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = hook
+        for request, handler in before.items():
+            signal.signal(request, handler)
     if interrupted:
         raise KeyboardInterrupt

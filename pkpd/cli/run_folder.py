@@ -29,6 +29,7 @@ CONTENTS = (
     *(RECORD, POSTERIOR, "analysis.resolved.toml", "study.csv"),
     *("checkpoints", "export", "optimize", "priors", "report", "sensitivity", "simulate"),
 )
+_STARTED = (RECORD, "analysis.resolved.toml", "study.csv")  # what a fit writes before it samples
 _VERSIONS = (
     *("pkpd-scheduler", "arviz", "equinox", "jax", "numpy", "numpyro", "nutpie", "pandas", "pymc", "scipy", "xarray"),
 )
@@ -151,7 +152,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def start_run(folder: Path, *, overwrite: bool) -> None:
-    """Make a run folder ready to be written to.
+    """Make a run folder ready to be written to; what a fit left that never came to a posterior is no result.
 
     Raises
     ------
@@ -159,7 +160,8 @@ def start_run(folder: Path, *, overwrite: bool) -> None:
         If it holds results and `overwrite` is not asked for, or if it cannot be written to.
     """
     there = kept(folder)
-    if there and not overwrite:
+    unfinished = RECORD in there and set(there) <= set(_STARTED)
+    if there and not overwrite and not unfinished:
         message, hint = f"holds {', '.join(there)}", "choose another --out, or add --overwrite to replace them"
         raise PkpdError(Finding(code="E_EXISTS", where=str(folder), message=message, hint=hint))
     require_writable(folder)

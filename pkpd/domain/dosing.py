@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -94,6 +95,11 @@ class Course:
     duration_min: int = 0
     loading: Amount | None = None
     loading_duration_min: int | None = None
+
+    def most_doses(self, horizon_min: int) -> int:
+        """Number of administrations before the horizon, rests not counted: a bound that needs no list of them."""
+        end = horizon_min if self.until_min is None else min(self.until_min, horizon_min)
+        return max(0, math.ceil((end - self.start_min) / self.every_min))
 
     def doses(self, horizon_min: int) -> tuple[Dose, ...]:
         """Every administration that starts before the horizon."""

@@ -12,8 +12,9 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
+from pkpd.domain.dosing import Route
 from pkpd.domain.evidence import Basis, Source
 
 
@@ -53,7 +54,7 @@ class Prior:
             case Family.LOGITNORMAL:
                 return special.expit(special.logit(self.location) + self.scale * special.ndtri(p))
             case Family.BETA:
-                return np.asarray(stats.beta.ppf(p, self.location, self.scale))
+                return np.asarray(special.betaincinv(self.location, self.scale, p))
             case Family.HALFNORMAL:
                 return self.scale * special.ndtri(0.5 * (1.0 + p))
             case Family.HALFCAUCHY:
@@ -211,6 +212,8 @@ class Component:
         Of a drug, g/mol, taken as exact; NaN for what is no drug.
     effects_of
         The drug whose potency and toxicity stand in for those of this one; empty where it has its own.
+    routes
+        Of a drug, the routes that its model holds for in this setting; empty for what is no drug.
     """
 
     name: str
@@ -221,6 +224,7 @@ class Component:
     target: str = ""
     molar_mass: float = float("nan")
     effects_of: str = ""
+    routes: tuple[Route, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     published: tuple[PublishedFact, ...] = ()
 
@@ -234,3 +238,12 @@ class Component:
             sources={**self.sources, **other.sources},
             published=(*self.published, *other.published),
         )
+
+
+def ties(parameters: Mapping[str, ParameterPrior]) -> dict[str, str]:
+    """Full name of each tied parameter -> that of the one of the same component whose value it has."""
+    return {
+        name: f"{name.partition('.')[0]}.{parameter.tied_to}"
+        for name, parameter in parameters.items()
+        if parameter.tied_to
+    }

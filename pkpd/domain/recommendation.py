@@ -264,7 +264,7 @@ class Recommendation:
         """The verdict, its reasons and a short table."""
         lines = [str(self.verdict), *(f"  - {reason}" for reason in self.reasons), ""]
         lines.append(
-            f"{self.schedules_scored} schedules scored on {self.draws_search} new patients, "
+            f"{self.schedules_scored} schedules scored on {self.draws_search} new patients, on whom "
             f"{self.schedules_feasible} meet the constraints; the numbers below come from {self.draws_fresh} others."
         )
         shown = [*self.ranking[:10], *self.references, *self.controls]

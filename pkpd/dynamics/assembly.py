@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from pkpd.domain.prior import Component, ParameterPrior
+from pkpd.domain.prior import Component, ParameterPrior, ties
 from pkpd.dynamics.base import AbstractGrowthLaw, AbstractPDModel, AbstractPKModel, DoseTable, Exposure, units_of
 from pkpd.dynamics.combination import DrugModel, Target, absent
 from pkpd.dynamics.pd.senolysis import CDK46, EGFR
@@ -74,11 +74,7 @@ class Assembly:
     @property
     def tied(self) -> dict[str, str]:
         """Parameter -> the one whose value it has."""
-        return {
-            name: f"{name.partition('.')[0]}.{prior.tied_to}"
-            for name, prior in self.parameters.items()
-            if prior.tied_to
-        }
+        return ties(self.parameters)
 
     @property
     def on_exposure_lanes(self) -> frozenset[str]:

@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pkpd.posterior import FEWEST_DRAWS, SMALLEST_CHANGE
+
 RHAT_LIMIT = 1.01
 ESS_LIMIT = 400.0
 BFMI_LIMIT = 0.3
 PARETO_LIMIT = 0.7
-FEWEST_DRAWS = 25  # fewer have no tail of five
-SMALLEST_CHANGE = 1e-4  # of a log-likelihood over all draws
 # Functions of other variables, one per subject: they converge when what they are made of does.
 DERIVED = ".subject"
 

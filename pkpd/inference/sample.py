@@ -9,11 +9,13 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -87,7 +89,8 @@ def _processes(
     others = set(multiprocessing.active_children())
     shared = (fitted.recipe(), options, done, divergent, turn, free)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=shared) as pool:
-        futures = [pool.submit(_work, chain) for chain in range(options.chains)]
+        with _deaf_to_interruptions():
+            futures = [pool.submit(_work, chain) for chain in range(options.chains)]
         try:
             while wait(futures, timeout=POLL_SECONDS).not_done:
                 progress(sum(done), total, f"sampling, {sum(divergent)} divergences")
@@ -97,6 +100,19 @@ def _processes(
                 process.terminate()
             raise
         return [future.result() for future in futures]
+
+
+@contextmanager
+def _deaf_to_interruptions() -> Iterator[None]:
+    """Processes that start here do not hear Ctrl-C, which a terminal sends to all: the parent hears it and ends them."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _worker: dict[str, Any] = {}

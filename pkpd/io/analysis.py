@@ -25,10 +25,9 @@ from pkpd.io.analysis_tables import (
     read_scenarios,
     read_setting,
     read_sources,
-    read_texts,
 )
 from pkpd.io.arms import Arm, plan_arms, planned_doses, read_arms, subjects_in_words
-from pkpd.io.decode import TomlTable, load_toml
+from pkpd.io.decode import TomlTable, load_toml, read_texts
 from pkpd.io.event_table import Events, read_events
 from pkpd.io.layout import Layout
 from pkpd.io.prior_file import Kind
@@ -135,7 +134,7 @@ def _read_file(root: TomlTable, path: Path) -> _Draft:
         root.report("E_SCHEMA", "schema", f"schema {root.values['schema']} is not known", f"write schema = {SCHEMA}")
     name = root.text("name", required=False) or path.stem
     setting, data = "human", None
-    study = root.table("study")
+    study = root.table("study", example='[study] with setting = "mouse" and data = "study.csv"')
     if study is not None:
         setting = read_setting(study)
         data = study.text("data", example="study.csv")
@@ -172,7 +171,8 @@ def _complete(draft: _Draft, events: Events, path: Path, findings: list[Finding]
         administrations += planned_doses(planned, draft.arms, events.subjects, findings)
     _report_doses_stated_twice(draft, events, findings)
     _report_unusable_doses(draft, events, administrations, findings)
-    _warn_of_gaps(draft, events, administrations, findings)
+    if not any(finding.severity is Severity.ERROR for finding in findings):  # what could not be read is no gap
+        _warn_of_gaps(draft, events, administrations, findings)
     study = build_study(
         name=draft.name,
         setting=draft.setting,

@@ -10,7 +10,7 @@ from pathlib import Path
 from pkpd import units
 from pkpd.domain.evidence import Source
 from pkpd.domain.study import ENDPOINT_UNITS, ENGINES, SETTINGS, FitOptions, Scenario
-from pkpd.io.decode import TomlTable, closest_hint
+from pkpd.io.decode import TomlTable, closest_hint, read_texts
 from pkpd.io.layout import MEASURED_COLUMNS, STANDARD_COLUMNS, Layout
 from pkpd.registry import Registry
 
@@ -25,16 +25,6 @@ class ModelChoice:
     combination: str = ""
     growth: str = ""
     drugs: tuple[str, ...] = ()
-
-
-def read_texts(table: TomlTable, key: str) -> tuple[str, ...]:
-    """List of texts; empty where it is missing, or after a finding."""
-    table.ask(key)
-    value = table.values.get(key, [])
-    if isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value):
-        return tuple(value)
-    table.report("E_TYPE", key, f"{value!r} is not a list of texts", f'write {key} = ["..."]')
-    return ()
 
 
 def read_setting(study: TomlTable) -> str:
@@ -58,7 +48,7 @@ def read_layout(root: TomlTable, *, setting: str, drugs: tuple[str, ...], where:
         ignored_observations = read_texts(ignore, "observations")
         ignore.refuse_unknown()
     covariates = root.table("covariates", required=False)
-    weight = surface = None
+    weight = surface = math.nan
     if covariates is not None:
         weight = _measured(covariates, "weight", "kg")
         surface = _measured(covariates, "surface", "m^2")
@@ -72,8 +62,8 @@ def read_layout(root: TomlTable, *, setting: str, drugs: tuple[str, ...], where:
         ignored_columns=ignored_columns,
         ignored_observations=ignored_observations,
         lower_limits=lower_limits,
-        weight_kg=math.nan if weight is None else weight,
-        surface_m2=math.nan if surface is None else surface,
+        weight_kg=weight,
+        surface_m2=surface,
         drugs=drugs,
         where=where,
     )
@@ -99,7 +89,7 @@ def _units(root: TomlTable, endpoints: Mapping[str, str]) -> tuple[dict[str, str
     table = root.table("units", required=False)
     stated: dict[str, str] = {}
     values: dict[str, str] = {}
-    names = tuple(dict.fromkeys(endpoints.values()))
+    names = _known(endpoints)
     for key in table.values if table is not None else ():
         assert table is not None
         name = key.upper()
@@ -126,32 +116,32 @@ def _units(root: TomlTable, endpoints: Mapping[str, str]) -> tuple[dict[str, str
 
 
 def _observations(root: TomlTable) -> tuple[dict[str, str], dict[str, float]]:
-    """Endpoint by value of DVID ("" where all rows are of one endpoint), and limit by endpoint."""
+    """Endpoint by value of DVID ("" where all rows are of one endpoint), and limit by endpoint; "" is an endpoint with a finding."""
     table = root.table("observations", required=False)
     if table is None:
         return {}, {}
-    endpoints: dict[str, str] = {}
     several = table.table("endpoints", required=False)
-    if several is not None:
-        for key in several.values:
-            endpoint = several.text(key, example="tumor_volume")
-            if endpoint is not None and _is_endpoint(several, key, endpoint):
-                endpoints[key] = endpoint
-    only = table.text("endpoint", required=several is None, example="tumor_volume")
-    if only is not None and several is not None:
+    endpoints = {} if several is None else {key: _endpoint(several, key) for key in several.values}
+    if several is None or "endpoint" in table:
+        endpoints[""] = _endpoint(table, "endpoint")
+    if several is not None and "endpoint" in table:
         table.report("E_STATED_TWICE", "endpoint", "endpoint and endpoints are both stated", "delete one of the two")
-    elif only is not None and _is_endpoint(table, "endpoint", only):
-        endpoints[""] = only
-    limits = _lower_limits(table, tuple(dict.fromkeys(endpoints.values())))
+    limits = _lower_limits(table, _known(endpoints))
     table.refuse_unknown()
     return endpoints, limits
 
 
-def _is_endpoint(table: TomlTable, key: str, endpoint: str) -> bool:
-    if endpoint in ENDPOINT_UNITS:
-        return True
-    table.report("E_UNKNOWN_ENDPOINT", key, f"'{endpoint}' is not an endpoint", closest_hint(endpoint, ENDPOINT_UNITS))
-    return False
+def _endpoint(table: TomlTable, key: str) -> str:
+    endpoint = table.text(key, example="tumor_volume")
+    if endpoint is None or endpoint in ENDPOINT_UNITS:
+        return endpoint or ""
+    hint = closest_hint(endpoint, ENDPOINT_UNITS)
+    table.report("E_UNKNOWN_ENDPOINT", key, f"'{endpoint}' is not an endpoint", hint)
+    return ""
+
+
+def _known(endpoints: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(endpoint for endpoint in endpoints.values() if endpoint))
 
 
 def _lower_limits(table: TomlTable, endpoints: tuple[str, ...]) -> dict[str, float]:
@@ -166,17 +156,23 @@ def _lower_limits(table: TomlTable, endpoints: tuple[str, ...]) -> dict[str, flo
     for endpoint, key in keys.items() if inner is not None else ():
         assert inner is not None
         limit = _measured(inner, key, ENDPOINT_UNITS[endpoint])
-        if limit is not None:
+        if not math.isnan(limit):
             limits[endpoint] = limit
     if inner is not None and inner is not table:
         inner.refuse_unknown()
     return limits
 
 
-def _measured(table: TomlTable, key: str, unit: str) -> float | None:
-    """Value above zero with a unit, in `unit`; None where it is missing or after a finding."""
-    quantity = table.quantity(key, like=unit, required=False, above=0.0)
-    return None if quantity is None else quantity.value * units.factor(quantity.unit, unit)
+def _measured(table: TomlTable, key: str, unit: str) -> float:
+    """Value above zero with a unit, in `unit`; NaN where it is not stated.
+
+    After a finding it is infinity, so that nobody goes on to say that it is missing.
+    """
+    if key not in table:
+        table.ask(key)
+        return math.nan
+    quantity = table.quantity(key, like=unit, above=0.0)
+    return math.inf if quantity is None else quantity.value * units.factor(quantity.unit, unit)
 
 
 def read_models(root: TomlTable, *, required: bool, folder: Path) -> ModelChoice:

@@ -11,7 +11,7 @@ from pkpd.domain.study import Administration, Observation, Subject
 from pkpd.errors import Finding
 from pkpd.io.decode import TomlTable, closest_hint
 from pkpd.io.dose_rows import milligrams, missing_covariate
-from pkpd.io.schedules import read_courses
+from pkpd.io.schedules import read_courses, too_many_doses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,22 +102,27 @@ def plan_arms(
     for name, arm in arms.items():
         if name in last_h:
             horizon_min = max(1, math.ceil(last_h[name] * 60.0))
-            _report_empty_courses(arm, horizon_min, findings)
-            planned[name] = Schedule(name=name, horizon_min=horizon_min, courses=arm.courses)
+            courses = tuple(
+                course
+                for number, course in enumerate(arm.courses, start=1)
+                if _fits(course, f"{arm.place}.course {number}", horizon_min, findings)
+            )
+            planned[name] = Schedule(name=name, horizon_min=horizon_min, courses=courses)
     return planned
 
 
-def _report_empty_courses(arm: Arm, horizon_min: int, findings: list[Finding]) -> None:
-    for number, course in enumerate(arm.courses, start=1):
-        if course.start_min >= horizon_min:
-            findings.append(
-                Finding(
-                    code="E_COURSE",
-                    where=f"{arm.place}.course {number}.start",
-                    message=f"{course.start_min / 1440:g} d is after the last observation of the arm",
-                    hint="start earlier, or delete the course",
-                )
-            )
+def _fits(course: Course, place: str, horizon_min: int, findings: list[Finding]) -> bool:
+    """Whether a course starts before the last observation and has a believable number of doses up to there."""
+    too_many = too_many_doses(course, horizon_min)
+    if course.start_min >= horizon_min:
+        message = f"{course.start_min / 1440:g} d is after the last observation of the arm"
+        hint = "start earlier, or delete the course"
+        findings.append(Finding(code="E_COURSE", where=f"{place}.start", message=message, hint=hint))
+    elif too_many is not None:
+        findings.append(Finding(code="E_COURSE", where=f"{place}.every", message=too_many[0], hint=too_many[1]))
+    else:
+        return True
+    return False
 
 
 def planned_doses(

@@ -24,7 +24,11 @@ def check_analysis(path: Path) -> tuple[Finding, ...]:
     the analysis beside it (`regimen.toml`), since only that states its units.
     """
     if path.suffix.lower() == ".csv":
-        path = path.with_suffix(".toml")
+        table, path = path, path.with_suffix(".toml")
+        if not path.is_file():
+            message = f"a table is checked by the analysis beside it, and there is no {path.name}"
+            hint = "name the analysis that reads this table: only it states units and endpoints"
+            return (Finding(code="E_FILE", where=str(table), message=message, hint=hint),)
     if is_population(path):
         found = examine_population(path).findings
         return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))

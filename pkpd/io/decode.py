@@ -39,11 +39,13 @@ def load_toml(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        finding = Finding(code="E_FILE", where=str(path), message=f"cannot be read: {error.strerror}")
+        hint = f"write the path of a TOML file{'' if path.is_absolute() else f', as seen from {Path.cwd().name}/'}"
+        finding = Finding(code="E_FILE", where=str(path), message=f"cannot be read: {error.strerror}", hint=hint)
     except UnicodeDecodeError:
         finding = Finding(code="E_NOT_TEXT", where=str(path), message="is not a text file", hint="give a TOML file")
     except tomllib.TOMLDecodeError as error:
-        finding = Finding(code="E_TOML", where=str(path), message=f"is not valid TOML: {error}")
+        hint = 'a line is [table], or key = value with text in quotes: amount = "125 mg"'
+        finding = Finding(code="E_TOML", where=str(path), message=f"is not valid TOML: {error}", hint=hint)
     raise SpecError(finding)
 
 
@@ -162,9 +164,9 @@ class TomlTable:
             return None
         return found
 
-    def table(self, key: str, *, required: bool = True) -> TomlTable | None:
+    def table(self, key: str, *, required: bool = True, example: str = "") -> TomlTable | None:
         """Table inside this one."""
-        value = self._get(key, required=required, hint=f"write a table named {key}")
+        value = self._get(key, required=required, hint=f"write {example or f'a table named {key}'}")
         if value is None:
             return None
         if not isinstance(value, Mapping):
@@ -192,17 +194,18 @@ class TomlTable:
         if math.isfinite(value) and value > above:
             return value
         wanted = "a finite number" if not math.isfinite(value) else f"greater than {above:g}"
-        self.report("E_RANGE", key, f"{value:g} is not {wanted}")
+        bound = "a number" if above == -math.inf else f"a number greater than {above:g}"
+        self.report("E_RANGE", key, f"{value:g} is not {wanted}", f"write {bound}")
         return None
 
     def _split(self, key: str, value: float | str, like: str | None) -> Quantity | None:
         try:
             if isinstance(value, str):
+                if like is not None:
+                    units.parse(value, to=like)
                 found = Quantity(*units.split(value))
                 if units.dimension_name(found.unit) == units.dimension_name("1"):
                     found = Quantity(units.parse(value, to="1"), "1")
-                if like is not None:
-                    units.parse(value, to=like)
                 return found
             if like is not None and units.dimension_name(like) != units.dimension_name("1"):
                 hint = f'write {key} = "{value:g} {like}"'
@@ -212,3 +215,13 @@ class TomlTable:
         except units.UnitError as error:
             self.report("E_UNIT", key, error.message, error.hint)
             return None
+
+
+def read_texts(table: TomlTable, key: str) -> tuple[str, ...]:
+    """List of texts; empty where it is missing, or after a finding."""
+    table.ask(key)
+    value = table.values.get(key, [])
+    if isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value):
+        return tuple(value)
+    table.report("E_TYPE", key, f"{value!r} is not a list of texts", f'write {key} = ["..."]')
+    return ()

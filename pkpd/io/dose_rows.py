@@ -11,7 +11,7 @@ from pkpd.domain.study import Administration, Subject
 from pkpd.io.decode import closest_hint
 from pkpd.io.layout import Columns, Layout
 from pkpd.io.records import Record, RowReport
-from pkpd.io.schedules import USUAL_ROUTES
+from pkpd.io.routes import route_choices, usual_route, wrong_route
 
 _LARGEST_ADDL = 10_000
 _MODELED_RATES = (-1.0, -2.0)
@@ -73,18 +73,22 @@ def _drug(record: Record, layout: Layout, columns: Columns, report: RowReport) -
 
 
 def _route(record: Record, drug: str | None, layout: Layout, report: RowReport) -> Route | None:
-    routes = tuple(str(route) for route in Route)
     text = record.words.get("ROUTE")
-    if text is not None and text not in routes:
+    if text is None:
+        usual = usual_route(drug or "", layout.setting)
+        if usual is None and drug is not None:
+            message = f"is missing, and {drug} has no usual route in the setting '{layout.setting}'"
+            hint = f"write one of {', '.join(route_choices(drug, layout.setting))}"
+            report.add(record.line, "E_ROUTE", "ROUTE", message, hint)
+        return usual
+    routes = tuple(str(route) for route in Route)
+    if text not in routes:
         report.add(record.line, "E_ROUTE", "ROUTE", f"'{text}' is not a route", closest_hint(text, routes))
         return None
-    if text is not None:
-        return Route(text)
-    usual = USUAL_ROUTES.get((drug or "", layout.setting))
-    if usual is None and drug is not None:
-        message = f"is missing, and {drug} has no usual route in the setting '{layout.setting}'"
-        report.add(record.line, "E_ROUTE", "ROUTE", message, f"write one of {', '.join(routes)}")
-    return usual
+    wrong = None if drug is None else wrong_route(drug, layout.setting, Route(text))
+    if wrong is not None:
+        report.add(record.line, "E_ROUTE", "ROUTE", *wrong)
+    return Route(text)
 
 
 def _duration(record: Record, amount: float, columns: Columns, report: RowReport) -> int:

@@ -63,7 +63,7 @@ def read_event_table(path: Path, layout: Layout, *, name: str) -> Study:
 
 
 def read_events(path: Path, layout: Layout, findings: list[Finding]) -> Events | None:
-    """Events of a table; bad rows are reported and left out, None where not even the columns can be read."""
+    """Events of a table; bad rows are reported and left out, None where the columns cannot be understood."""
     table = read_table(path, findings)
     columns = find_columns(table, layout, findings) if table is not None else None
     if table is None or columns is None:
@@ -72,6 +72,8 @@ def read_events(path: Path, layout: Layout, findings: list[Finding]) -> Events |
     records = read_records(table, layout, columns, report)
     subjects = read_subjects(records, layout, columns, report)
     _report_unsorted(records, report)
+    if not columns.usable:
+        return None
     observations: dict[tuple[str, float, str], Observation] = {}
     administrations: dict[tuple[str, int, str, str], Administration] = {}
     first_line: dict[tuple[object, ...], int] = {}

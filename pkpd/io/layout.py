@@ -65,6 +65,7 @@ class Layout:
         Endpoint -> unit of its DV, LLOQ and LIMIT.
     endpoints
         DVID as written -> endpoint; with the one key "" where all rows are of one endpoint; empty: no observations.
+        The endpoint is "" where the analysis states one that is not known.
     ignored_columns, ignored_observations
         Columns, and values of DVID, that are left out on purpose.
     lower_limits
@@ -107,6 +108,8 @@ class Columns:
         Factor of RATE to `basis` per minute.
     values
         Endpoint -> factor of DV, LLOQ and LIMIT.
+    usable
+        Whether header and layout agree; if not, the cells can be read and what they mean is not known.
     """
 
     names: Mapping[str, str]
@@ -119,10 +122,11 @@ class Columns:
     weight_kg: float
     surface_m2: float
     values: Mapping[str, float]
+    usable: bool
 
 
 def find_columns(table: Table, layout: Layout, findings: list[Finding]) -> Columns | None:
-    """Match the header of a table with a layout; None, with new findings, where they do not agree."""
+    """Match the header of a table with a layout; None, with new findings, where ID or TIME is not there."""
     before = _errors(findings)
     names = _names(table, layout, findings)
     _check_against_analysis(names, layout, findings)
@@ -158,9 +162,11 @@ def find_columns(table: Table, layout: Layout, findings: list[Finding]) -> Colum
         values={
             endpoint: scales.factor("DV", layout.value_units.get(endpoint, ""), ENDPOINT_UNITS[endpoint])
             for endpoint in dict.fromkeys(layout.endpoints.values())
+            if endpoint
         },
+        usable=_errors(findings) == before,
     )
-    return columns if _errors(findings) == before else None
+    return columns if {"ID", "TIME"} <= names.keys() else None
 
 
 class _Scales:

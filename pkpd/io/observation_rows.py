@@ -69,14 +69,14 @@ def _endpoint(record: Record, layout: Layout, report: RowReport) -> str | None:
         )
         return None
     if "" in endpoints:
-        return endpoints[""]
+        return endpoints[""] or None  # one that is not known was reported where the analysis states it
     name = record.words.get("DVID")
     if name is None:
         report.add(record.line, "E_MISSING_VALUE", "DVID", "is missing", "say in each row what was observed")
     elif name not in endpoints:
         hint = f"{closest_hint(name, endpoints)}; map it in [observations.endpoints] or leave it out in [ignore]"
         report.add(record.line, "E_UNKNOWN_ENDPOINT", "DVID", f"'{name}' has no endpoint", hint)
-    return endpoints.get(name or "")
+    return endpoints.get(name or "") or None
 
 
 def _limit(record: Record, factor: float, stated: float, report: RowReport) -> float | None:

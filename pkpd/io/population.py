@@ -30,8 +30,8 @@ from pkpd.domain.population import (
 from pkpd.domain.prior import Between, Family, Prior, Scale
 from pkpd.domain.study import NOT_CENSORED, FitOptions
 from pkpd.errors import Finding, Severity, SpecError
-from pkpd.io.analysis_tables import read_options, read_setting, read_sources, read_texts
-from pkpd.io.decode import TomlTable, closest_hint, load_toml
+from pkpd.io.analysis_tables import read_options, read_setting, read_sources
+from pkpd.io.decode import TomlTable, closest_hint, load_toml, read_texts
 from pkpd.io.population_layout import PopulationLayout, RowOrder, read_population_layout
 from pkpd.io.population_table import read_population_table
 from pkpd.io.prior_tables import NONE, read_evidence, read_prior, read_spread

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pkpd.domain.population import CovariateForm, PopulationParameter
-from pkpd.io.analysis_tables import read_texts
-from pkpd.io.decode import TomlTable, closest_hint
+from pkpd.io.decode import TomlTable, closest_hint, read_texts
 
 COLUMNS = (
     *(

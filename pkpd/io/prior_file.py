@@ -14,9 +14,10 @@ from functools import cache
 from pathlib import Path
 
 from pkpd import units
+from pkpd.domain.dosing import Route
 from pkpd.domain.evidence import Source
 from pkpd.domain.prior import Component, Level, ParameterPrior, PublishedFact
-from pkpd.io.decode import TomlTable, closest_hint
+from pkpd.io.decode import TomlTable, closest_hint, read_texts
 from pkpd.io.prior_references import SHARED, Block, follow
 from pkpd.io.prior_tables import Entry, read_entry
 from pkpd.registry import Registry
@@ -69,6 +70,7 @@ LAYOUTS = {
     Kind.TOXICITY: Layout("toxicities", "neutrophils", "neutrophils"),
     Kind.POPULATION: Layout("populations", "population", "population"),
 }
+_NO_PARAMETERS = ("model", "routes")
 _TARGET_UNITS = {"unbound_fraction": "1", "tissue_ratio": "1"}
 _POPULATION_UNITS = {"weight": "kg", "surface": "m2"}
 
@@ -110,6 +112,7 @@ def decode_prior_file(root: TomlTable, path: Path) -> PriorFile | None:
             target=header.target,
             molar_mass=header.molar_mass,
             effects_of=header.effects_of,
+            routes=block.routes,
             sources=sources,
             published=block.published,
         )
@@ -167,11 +170,12 @@ def _source(key: str, table: TomlTable) -> Source:
 def _read_setting(table: TomlTable, header: _Header, setting: str, sources: Mapping[str, Source]) -> Block:
     entries: dict[str, Entry] = {}
     written: set[str] = set()
-    model = header.model
+    model, routes = header.model, ()
     part = table.table(LAYOUTS[header.kind].part, required=header.kind is Kind.DRUG)
     if part is not None:
         if header.kind is Kind.DRUG:
             model = part.text("model", example="two_compartment_oral") or ""
+            routes = _routes(part)
         declared = _declared(header.kind, model, part)
         entries |= _entries(part, sources, declared, animal=setting == "mouse", complete=_is_complete(header.kind))
         written |= part.values.keys()
@@ -183,11 +187,24 @@ def _read_setting(table: TomlTable, header: _Header, setting: str, sources: Mapp
     table.refuse_unknown()
     return Block(
         model=model,
+        routes=routes,
         written=frozenset(written),
         entries=entries,
         residuals={} if residuals is None else _residuals(residuals, sources),
         published=() if published is None else _facts(published, sources),
     )
+
+
+def _routes(part: TomlTable) -> tuple[Route, ...]:
+    known = tuple(str(route) for route in Route)
+    if "routes" not in part:
+        hint = f'write routes = ["oral"], with one or more of {", ".join(known)}'
+        part.report("E_MISSING_KEY", "routes", "the routes that the model holds for are missing", hint)
+    written = read_texts(part, "routes")
+    for text in written:
+        if text not in known:
+            part.report("E_ROUTE", "routes", f"'{text}' is not a route", closest_hint(text, known))
+    return tuple(Route(text) for text in written if text in known)
 
 
 def _residuals(table: TomlTable, sources: Mapping[str, Source]) -> dict[str, ParameterPrior]:
@@ -255,7 +272,7 @@ def _entries(
 ) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for name in part.values:
-        if name == "model":
+        if name in _NO_PARAMETERS:
             continue
         table = part.table(name)
         if table is None:

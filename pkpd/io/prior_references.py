@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pkpd.domain.dosing import Route
 from pkpd.domain.prior import ParameterPrior, PublishedFact
 from pkpd.errors import Finding
 from pkpd.io.prior_tables import Entry
@@ -24,6 +25,7 @@ class Block:
     """
 
     model: str = ""
+    routes: tuple[Route, ...] = ()
     written: frozenset[str] = frozenset()
     entries: Mapping[str, Entry] = dataclasses.field(default_factory=dict)
     residuals: Mapping[str, ParameterPrior] = dataclasses.field(default_factory=dict)

@@ -152,7 +152,8 @@ def _number(line: int, name: str, text: str, report: RowReport) -> float | None:
         if math.isfinite(value):
             return value
     if _NUMBER.fullmatch(text) or _NOT_FINITE.fullmatch(text):
-        report.add(line, "E_NOT_FINITE", name, f"'{text}' is not a finite number", "write '.' for a missing value")
+        hint = "write '.' for a missing value" + (", with 1 in a column MDV" if name == "DV" else "")
+        report.add(line, "E_NOT_FINITE", name, f"'{text}' is not a finite number", hint)
     else:
         hint = "write a decimal point" if _DECIMAL_COMMA.fullmatch(text) else "write a number, or '.' where missing"
         report.add(line, "E_NOT_A_NUMBER", name, f"'{text}' is not a number", hint)

@@ -14,21 +14,11 @@ from pkpd import units
 from pkpd.domain.dosing import Amount, AmountBasis, Course, Route, Schedule
 from pkpd.errors import Finding, SpecError
 from pkpd.io.decode import TomlTable, closest_hint, load_toml
+from pkpd.io.routes import route_choices, usual_route, wrong_route
 
 SCHEMA = 1
-# What the labels say. A drug and setting that is not listed here has to write its route.
-USUAL_ROUTES: Mapping[tuple[str, str], Route] = {
-    ("palbociclib", "human"): Route.ORAL,
-    ("palbociclib", "mouse"): Route.ORAL,
-    ("ribociclib", "human"): Route.ORAL,
-    ("ribociclib", "mouse"): Route.ORAL,
-    ("abemaciclib", "human"): Route.ORAL,
-    ("erlotinib", "human"): Route.ORAL,
-    ("gefitinib", "human"): Route.ORAL,
-    ("cetuximab", "human"): Route.INTRAVENOUS,
-    ("cetuximab_saturable", "human"): Route.INTRAVENOUS,
-}
 _WHOLE_MINUTE_TOLERANCE = 1e-6
+_MOST_DOSES = 10_000
 # Words that hold a time, and the smallest number of minutes that each accepts.
 _TIME_WORDS: Mapping[str, int] = {
     "every": 1,
@@ -197,7 +187,7 @@ def read_course(
 
     if len(findings) > before or drug is None or amount is None or every is None or route is None:
         return None
-    return Course(
+    course = Course(
         drug=drug,
         amount=amount,
         route=route,
@@ -210,14 +200,31 @@ def read_course(
         loading=loading,
         loading_duration_min=loading_duration,
     )
+    too_many = None if horizon_min is None else too_many_doses(course, horizon_min)
+    if too_many is not None:
+        words.report("E_COURSE", "every", *too_many)
+        return None
+    return course
+
+
+def too_many_doses(course: Course, horizon_min: int) -> tuple[str, str] | None:
+    """Message and hint where a course has so many doses that its interval must be a slip of the pen; else None."""
+    most = course.most_doses(horizon_min)
+    if most <= _MOST_DOSES:
+        return None
+    return (
+        f"gives up to {most:,} doses before {_days(horizon_min)}",
+        f"write a longer time, at most {_MOST_DOSES:,} doses",
+    )
 
 
 def _minutes(words: TomlTable, key: str, *, required: bool = False) -> int | None:
     text = words.text(key, required=required, example=_EXAMPLES[key])
     if text is None:
         return None
+    unit = _EXAMPLES[key].partition(" ")[2]  # in which this time is usually written: the hint shows it
     try:
-        value = units.parse(text, to="min")
+        value = units.parse(text, to=unit) * units.factor(unit, "min")
     except units.UnitError as error:
         words.report("E_UNIT", key, error.message, error.hint)
         return None
@@ -247,11 +254,15 @@ def _amount(words: TomlTable, key: str, *, required: bool = False) -> Amount | N
 
 def _route(words: TomlTable, drug: str | None, setting: str) -> Route | None:
     if "route" in words:
-        return words.choice("route", Route)
+        route = words.choice("route", Route)
+        wrong = None if route is None or drug is None else wrong_route(drug, setting, route)
+        if wrong is not None:
+            words.report("E_ROUTE", "route", *wrong)
+        return route
     words.ask("route")
-    usual = USUAL_ROUTES.get((drug or "", setting))
+    usual = usual_route(drug or "", setting)
     if usual is None and drug is not None:
-        choices = ", ".join(f'"{route}"' for route in Route)
+        choices = ", ".join(f'"{route}"' for route in route_choices(drug, setting))
         words.report(
             "E_MISSING_KEY",
             "route",

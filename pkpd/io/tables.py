@@ -64,7 +64,8 @@ def read_table(path: Path, findings: list[Finding]) -> Table | None:
             if any(stripped):
                 lines.append((reader.line_num, stripped))
     except csv.Error as error:
-        _report(findings, "E_NOT_A_TABLE", f"{path.name}:{reader.line_num}", f"cannot be read as CSV: {error}")
+        hint = "separate cells by commas, and close each quote in the line that opens it"
+        _report(findings, "E_NOT_A_TABLE", f"{path.name}:{reader.line_num}", f"cannot be read as CSV: {error}", hint)
         return None
     if not lines:
         _report(findings, "E_EMPTY_FILE", path.name, "the file is empty", "write a header and one row per event")
@@ -98,7 +99,7 @@ def _read_text(path: Path, findings: list[Finding]) -> str | None:
         _report(findings, "E_FILE", str(path), "there is no such file", "the path is relative to the analysis file")
         return None
     except OSError as error:
-        _report(findings, "E_FILE", str(path), f"cannot be read: {error.strerror}")
+        _report(findings, "E_FILE", str(path), f"cannot be read: {error.strerror}", "name a CSV file")
         return None
     kind = next((kind for start, kind in _BINARY_STARTS.items() if content.startswith(start)), None)
     try:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FEWEST_DRAWS = 25  # fewer have no tail to smooth
-SMALLEST_CHANGE = 1e-4  # of a log-likelihood over all draws
+from pkpd.posterior import FEWEST_DRAWS, SMALLEST_CHANGE
 
 
 def weights_without(log_likelihood: NDArray[np.float64]) -> NDArray[np.float64]:

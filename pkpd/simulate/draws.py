@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pkpd.domain.prior import ParameterPrior, Prior
+from pkpd.domain.prior import ParameterPrior, Prior, ties
 
 type Draws = NDArray[np.float64]
 
@@ -63,8 +63,4 @@ def individual_values(
 
 def tied_values(parameters: Mapping[str, ParameterPrior], values: Mapping[str, Draws]) -> dict[str, Draws]:
     """Values of the parameters that take those of another of the same component."""
-    return {
-        name: values[f"{name.partition('.')[0]}.{parameter.tied_to}"]
-        for name, parameter in parameters.items()
-        if parameter.tied_to
-    }
+    return {name: values[partner] for name, partner in ties(parameters).items()}

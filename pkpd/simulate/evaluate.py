@@ -61,7 +61,10 @@ def evaluate(
     Dataset with dims (schedule, draw): `tumor_final`, `tumor_minimum`, `senescent_final` and `senolytic_exposure` in units of the
     initial tumor volume, `tumor_mean_log` (time mean of the logarithm of the relative volume), `neutrophil_minimum` (1e9/L),
     `neutrophil_days_below_1` (d), and `doses_given` by schedule. `attrs["numerical_error"]` is the verified relative error of
-    volumes and neutrophils at the end of weeks; minima are over the edges of the steps and time means are trapezoids between them.
+    volumes and neutrophils at the end of weeks. Minima are over the edges of the steps, days below 1 are on straight lines and
+    time means are trapezoids between them: on 12 h steps against 2 h steps, 64 patients of the posterior of CR1197 had a median
+    difference of 1e-6 in `tumor_mean_log`, 4e-5 in the minimum of neutrophils and 4e-3 in `senolytic_exposure` (99 %:
+    3e-3, 7e-4, 5e-2).
 
     Raises
     ------

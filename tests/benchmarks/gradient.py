@@ -1,7 +1,6 @@
 """Value and gradient of the log-likelihood of 48 mice over 28 days, senolysis with both drugs, on one core.
 
-`python gradient.py FOLDER`: a process that starts with an empty cache folder compiles cold, the next one from the cache. The
-values at one point go to `FOLDER/study.npz`, for an engine that shall do the same.
+`python gradient.py FOLDER`: a process that starts with an empty cache folder compiles cold, the next one from the cache.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ os.environ["PKPD_CACHE_DIR"] = sys.argv[1]
 
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -29,7 +29,7 @@ from pkpd.cli.simulated_study import draw_study, study_table, write_example
 from pkpd.dynamics.accuracy import ChosenGrid
 from pkpd.dynamics.assembly import Assembly
 from pkpd.dynamics.endpoint.continuous import Continuous
-from pkpd.inference.model import verified_grid
+from pkpd.inference.tumor_model import constants, verified_grid
 from pkpd.io.analysis import read_analysis
 from pkpd.simulate.design import Design, design_of, predict_volumes
 from pkpd.simulate.models import read_assembly
@@ -37,9 +37,9 @@ from pkpd.simulate.models import read_assembly
 MICE_PER_ARM, RESIDUAL, CALLS = 12, 0.1, 200
 
 
-def study(folder: Path) -> tuple[Assembly, Design, Array, ChosenGrid]:
+def study(folder: Path, *, mice_per_arm: int = MICE_PER_ARM) -> tuple[Assembly, Design, Array, ChosenGrid]:
     """The quickstart's study with more mice; every second or third day to day 28."""
-    truth = dataclasses.replace(write_example(folder), mice_per_arm=MICE_PER_ARM)
+    truth = dataclasses.replace(write_example(folder), mice_per_arm=mice_per_arm)
     (folder / "simulated-study.csv").write_text(study_table(draw_study(truth)))
     analysis = read_analysis(folder / "analysis.toml")
     assembly = read_assembly(
@@ -60,11 +60,29 @@ def study(folder: Path) -> tuple[Assembly, Design, Array, ChosenGrid]:
 def point(assembly: Assembly, design: Design) -> dict[str, Array]:
     """Medians of the priors; what differs between mice, once per mouse."""
     found = {}
+    known = constants(assembly)
     for name, prior in assembly.parameters.items():
-        if not prior.tied_to:
+        if not prior.tied_to and name not in known:
             value = jnp.asarray(float(prior.typical.quantile(0.5)))
             found[name] = value if prior.between is None else jnp.broadcast_to(value, (design.subjects,))
     return found
+
+
+def value_and_gradient(
+    assembly: Assembly, design: Design, observed: Array, grid: ChosenGrid
+) -> tuple[Callable[[dict[str, Array]], tuple[Array, dict[str, Array]]], dict[str, Array]]:
+    """Log-likelihood with its gradient, and a point to evaluate both at."""
+    at = grid.grid.index_of(design.times_h)
+    tied = {n: f"{n.partition('.')[0]}.{p.tied_to}" for n, p in assembly.parameters.items() if p.tied_to}
+    endpoint, seen = Continuous(residual=jnp.asarray(RESIDUAL)), jnp.zeros(observed.shape, bool)
+
+    def log_likelihood(values: dict[str, Array]) -> Array:
+        values = {name: jnp.asarray(value) for name, value in constants(assembly).items()} | values
+        values |= {name: values[other] for name, other in tied.items()}
+        volumes = predict_volumes(assembly, design, values, grid.grid)[at, design.subject_of]
+        return jnp.sum(endpoint.log_density(volumes, observed, seen))
+
+    return jax.value_and_grad(log_likelihood), point(assembly, design)
 
 
 def main(folder: Path) -> None:
@@ -72,18 +90,9 @@ def main(folder: Path) -> None:
     enable_compilation_cache()
     folder.mkdir(parents=True, exist_ok=True)
     assembly, design, observed, grid = study(folder)
-    at = grid.grid.index_of(design.times_h)
-    tied = {n: f"{n.partition('.')[0]}.{p.tied_to}" for n, p in assembly.parameters.items() if p.tied_to}
-    endpoint, known = Continuous(residual=jnp.asarray(RESIDUAL)), jnp.zeros(observed.shape, bool)
-
-    def log_likelihood(values: dict[str, Array]) -> Array:
-        values = values | {name: values[other] for name, other in tied.items()}
-        volumes = predict_volumes(assembly, design, values, grid.grid)[at, design.subject_of]
-        return jnp.sum(endpoint.log_density(volumes, observed, known))
-
-    values = point(assembly, design)
+    function, values = value_and_gradient(assembly, design, observed, grid)
     begun = time.perf_counter()
-    program = jax.jit(jax.value_and_grad(log_likelihood)).lower(values).compile()
+    program = jax.jit(function).lower(values).compile()
     compiled = time.perf_counter() - begun
     jax.block_until_ready(program(values))
     seconds = fastest(lambda: [jax.block_until_ready(program(values)) for _ in range(CALLS)]) / CALLS

@@ -65,6 +65,7 @@ def main() -> None:
             found += results("gradient.py", str(Path(folder) / "cache"))
         found += results("command_line.py", str(Path(folder) / "example"))
         found += results("schedule_search.py")
+        found += results("slopes.py", str(Path(folder) / "slopes"))
     save(found)
 
 

@@ -14,6 +14,7 @@ import typer
 
 from pkpd.cli.failures import exit_on_user_error
 from pkpd.cli.interruption import interruptible
+from pkpd.cli.messages import show_findings
 from pkpd.cli.options import ProgressMode
 from pkpd.cli.progress import progress_of
 from pkpd.errors import DataError, ExitCode, Finding, PkpdError, SpecError
@@ -76,6 +77,14 @@ def test_every_finding_is_shown_and_the_kind_of_error_decides_the_exit_code(caps
     assert shown.err == "".join(f"error[E_{number}] here: found\n  help: write\n" for number in (1, 2))
 
 
+def test_findings_that_say_the_same_of_many_rows_are_counted(capsys):
+    show_findings(Finding(code="E_TYPE", where=f"study.csv:{row}", message="is text") for row in range(2, 400))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "error[E_TYPE] study.csv:2: is text"
+    assert lines[3:] == ["  the same in 395 more places, last study.csv:399"]
+
+
 def test_a_bug_is_called_a_bug_in_one_line(capsys):
     assert leave(ZeroDivisionError("division\nby zero")) == ExitCode.RUNTIME
 
@@ -115,11 +124,12 @@ def test_an_interruption_leaves_with_130_and_says_what_is_kept(run, line, analys
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
 
 
+@pytest.mark.parametrize("request_to_end", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("afterwards", ["returns half of a result", "fails on having none"])
-def test_an_interruption_that_a_sampler_keeps_to_itself_is_an_interruption_all_the_same(afterwards):
+def test_an_interruption_that_a_sampler_keeps_to_itself_is_an_interruption_all_the_same(afterwards, request_to_end):
     def sampler():
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), request_to_end)
             time.sleep(1.0)
         except KeyboardInterrupt:
             if afterwards.startswith("fails"):
@@ -127,6 +137,34 @@ def test_an_interruption_that_a_sampler_keeps_to_itself_is_an_interruption_all_t
 
     with pytest.raises(KeyboardInterrupt), interruptible():
         sampler()
+
+
+def test_an_interruption_that_is_lost_in_garbage_collection_is_asked_for_again(capsys):
+    class Callback:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    def sampler():
+        callback = Callback()
+        del callback
+        time.sleep(5.0)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        sampler()
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fit_that_was_interrupted_is_repeated_without_being_asked_to_overwrite(run, line, analysis):
+    line.interrupt = True
+    assert run("fit", analysis, "--out", "run").exit_code == ExitCode.INTERRUPTED
+    line.interrupt = False
+
+    assert run("fit", analysis, "--out", "run").exit_code == ExitCode.OK
+    again = run("fit", analysis, "--out", "run")
+
+    assert again.exit_code == ExitCode.RUNTIME
+    assert "E_EXISTS" in again.stderr
 
 
 def test_without_an_interruption_errors_pass_as_they_are():

@@ -140,7 +140,8 @@ def test_a_table_is_checked_by_the_analysis_beside_it(tmp_path):
 
     assert check_analysis(tmp_path / "study.csv") == ()
     (finding,) = check_analysis(tmp_path / "other.csv")
-    assert finding.where.endswith("other.toml")
+    assert finding.where.endswith("other.csv")
+    assert "there is no other.toml" in finding.message
 
 
 def test_a_study_without_control_arm_is_warned_about_and_accepted(tmp_path):

@@ -46,6 +46,7 @@ source = "paper"
 
 [human.pk]
 model = "one_compartment_oral"
+routes = ["oral"]
 {CLEARANCE}{OTHERS}{SHARE}
 [human.published.half_life]
 statistic = "half_life"

@@ -83,7 +83,8 @@ def test_a_schedule_that_makes_no_sense_is_refused(tmp_path, text, code):
         ({"duration": "-1 h"}, "duration"),
         ({"loading_duration": "8 d"}, "loading_duration"),
         ({"until": "0 d"}, "until"),
-        ({"route": "oral", "duration": "1 h"}, "duration"),
+        ({"drug": "palbociclib", "route": "oral", "duration": "1 h"}, "duration"),
+        ({"every": "1 min"}, "every"),
     ],
 )
 def test_a_course_whose_times_do_not_fit_together_is_refused(change, key):
