@@ -18,7 +18,8 @@ from pkpd.report.fit_figures import coverage, learned, predictive
 def summarize(run: Path, expected: Path) -> None:
     """Write the numbers of a run folder into `expected`."""
     posterior = Posterior.open(run / "posterior.nc")
-    shown = predictive(posterior)
+    endpoints = [str(name) for name in posterior.analysis.get("endpoints", ["tumor_volume"])]
+    covered = {name: _coverage(posterior, name) for name in endpoints}
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     rows = learned(posterior)
     summary = {
@@ -28,12 +29,7 @@ def summarize(run: Path, expected: Path) -> None:
         "versions": record["versions"],
         "gate": {check.name: {"value": _digits(check.value), "limit": check.limit} for check in posterior.gate.checks},
         "gate_passed": posterior.gate.passed,
-        "coverage_of_90_percent_interval": {}
-        if shown is None
-        else {
-            fit.arm: {"predicted_from_the_others": round(fit.coverage, 3), "value_seen": round(fit.coverage_seen, 3)}
-            for fit in coverage(shown)
-        },
+        "coverage_of_90_percent_interval": covered if len(endpoints) > 1 else covered[endpoints[0]],
         "parameters": {
             row.name: {
                 "unit": row.unit,
@@ -56,6 +52,17 @@ def summarize(run: Path, expected: Path) -> None:
     recommendation = run / "optimize" / "recommendation.json"
     if recommendation.is_file():
         shutil.copy(recommendation, expected / "recommendation.json")
+
+
+def _coverage(posterior: Posterior, endpoint: str) -> dict[str, dict[str, float]]:
+    """By arm."""
+    shown = predictive(posterior, endpoint)
+    if shown is None:
+        return {}
+    return {
+        fit.arm: {"predicted_from_the_others": round(fit.coverage, 3), "value_seen": round(fit.coverage_seen, 3)}
+        for fit in coverage(shown)
+    }
 
 
 def _digits(value: float) -> float:

@@ -84,6 +84,21 @@ class EventModel:
     seed: int
     correlations: Mapping[tuple[str, str], float]
 
+    @classmethod
+    def unread(cls, where: str) -> EventModel:
+        """Nothing is known of the file."""
+        return cls(
+            where=where,
+            structure="",
+            parameters={},
+            entries={},
+            time_unit="h",
+            amount_unit="mg",
+            output_units={},
+            seed=0,
+            correlations={},
+        )
+
     @property
     def specs(self) -> dict[str, ParameterSpec]:
         """Every parameter by the name that a message uses."""

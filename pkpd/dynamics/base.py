@@ -121,10 +121,13 @@ class AbstractPKModel(_Parameterized):
         Names and units of what `observe` returns.
     responses
         Compartments that hold no drug and take no dose, such as a tumor; their `A_` stays in the unit of the class.
+    grows
+        Whether a response never comes to rest, as a tumor that grows: there is then no steady state, and SS is refused.
     """
 
     compartments: ClassVar[tuple[str, ...]]
     responses: ClassVar[tuple[str, ...]] = ()
+    grows: ClassVar[bool] = False
     outputs: ClassVar[Mapping[str, str]]
 
     @abstractmethod
@@ -175,6 +178,17 @@ class AbstractSteppedPKModel(AbstractPKModel):
     @abstractmethod
     def slope(self, amounts: State) -> State:
         """Time derivative of the amounts, per hour, without the inputs of infusions."""
+
+
+class AbstractDrivenPKModel(AbstractSteppedPKModel):
+    """A structure whose drug is linear and takes no notice of its responses: the drug is exact at every record.
+
+    Compartments of the drug come first.
+    """
+
+    @abstractmethod
+    def drug_transition(self, length_h: Lanes) -> Transition:
+        """Exact change of the amounts of drug over an interval of the given length."""
 
 
 class AbstractGrowthLaw(_Parameterized):

@@ -24,6 +24,7 @@ from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 
 SPREADS = (".between", ".occasion")
 MOST_STEPS = 150
+OFF_CENTER = 0.01
 type Draw = dict[str, Array]
 
 
@@ -151,14 +152,21 @@ def start_of(
         spreads[index] = _spread(parameter, mode)
     for index, name in enumerate(names if analysis.correlations else ()):
         weight = centering.weights[name]
-        start[f"{name}.centered"] = weight * centers[index] + spreads[index] ** weight * mode[f"{name}.eta"]
+        start[f"{name}.centered"] = weight * centers[index] + spreads[index] ** weight * _off_center(
+            mode[f"{name}.eta"]
+        )
     if names and not analysis.correlations:
         weights = np.stack([centering.weights[name] for name in names], axis=1)
-        deviates = np.stack([mode[f"{name}.eta"] for name in names], axis=1)
+        deviates = np.stack([_off_center(mode[f"{name}.eta"]) for name in names], axis=1)
         moved = spreads**weights * (deviates + centering.told @ (centers / spreads))
         sampled = np.linalg.solve(centering.roots, moved[..., None])[..., 0]
         start |= {f"{name}.centered": sampled[:, index] for index, name in enumerate(names)}
     return start
+
+
+def _off_center(deviates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sampler refuses a start without a slope, as a subject has who was never observed."""
+    return np.where(deviates == 0.0, OFF_CENTER, deviates)
 
 
 def _deviate(prior: Prior, value: float) -> float:

@@ -7,29 +7,26 @@ from collections.abc import Mapping
 
 from pkpd import units
 from pkpd.domain.event_model import CovariateEffect, CovariateForm, EventModel, ParameterSpec
-from pkpd.errors import Finding, SpecError
+from pkpd.errors import Finding
 from pkpd.io.decode import TomlTable, closest_hint
 
 ENTRY_UNITS: Mapping[str, str] = {"lag": "h", "bioavailability": "1", "duration": "h", "rate": "mg/h"}
+_UNUSABLE = ParameterSpec(value=math.nan)
 _MAY_BE_ZERO = ("clearance", "lag", "bioavailability")
 
 
 def read_event_model(
-    values: Mapping[str, object], *, where: str, structures: Mapping[str, StructureFacts]
+    values: Mapping[str, object], *, where: str, structures: Mapping[str, StructureFacts], findings: list[Finding]
 ) -> EventModel:
-    """Interpret the content of a model file.
+    """Interpret the content of a model file as far as it can be read; usable only where no error is found.
+
+    What is written and cannot be used is NaN, so that a table is not told that it is missing.
 
     Parameters
     ----------
     structures
         What is known of each structure, by name.
-
-    Raises
-    ------
-    SpecError
-        With everything that is wrong.
     """
-    findings: list[Finding] = []
     top = TomlTable(values, findings, where=where)
     top.integer("schema")
     model = top.table("model")
@@ -48,11 +45,9 @@ def read_event_model(
     outputs = _outputs(top, facts)
     correlations = _correlations(top, parameters)
     top.refuse_unknown()
-    if findings or name is None or facts is None:
-        raise SpecError(findings)
     return EventModel(
         where=where,
-        structure=name,
+        structure=name or "",
         parameters=parameters,
         entries=entries,
         time_unit=time_unit,
@@ -72,10 +67,12 @@ class StructureFacts:
         compartments: tuple[str, ...],
         outputs: Mapping[str, str],
         optional: frozenset[str] = frozenset(),
+        responses: tuple[str, ...] = (),
     ) -> None:
         self.parameters = parameters
         self.optional = optional
         self.compartments = compartments
+        self.responses = responses
         self.outputs = outputs
 
 
@@ -109,10 +106,15 @@ def _entries(top: TomlTable, facts: StructureFacts | None) -> dict[str, dict[str
                 closest_hint(name, facts.compartments),
             )
             continue
+        if name in facts.responses:
+            held = [each for each in facts.compartments if each not in facts.responses]
+            message = f"'{name}' holds no drug, so that nothing enters it late or in part"
+            table.report("E_UNSUPPORTED", name, message, f"write one of {', '.join(held)}")
+            continue
         specs = {word: _spec(inner, word, unit) for word, unit in ENTRY_UNITS.items() if word in inner}
         inner.ask(*ENTRY_UNITS)
         inner.refuse_unknown()
-        found[name] = {word: spec for word, spec in specs.items() if spec is not None}
+        found[name] = {word: spec or _UNUSABLE for word, spec in specs.items()}
     return found
 
 

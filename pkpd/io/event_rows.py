@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,11 +43,23 @@ class EventRows:
 def read_event_rows(
     table: Table,
     model: EventModel,
-    compartments: tuple[str, ...],
+    compartments: tuple[str, ...] | None,
     responses: tuple[str, ...],
     findings: list[Finding],
-) -> EventRows | None:
-    """Interpret a table; None, with findings, where something is wrong. Compartments that are responses take no dose."""
+    *,
+    grows: bool = False,
+) -> EventRows:
+    """Interpret a table as far as it can be read; usable only where no error is found.
+
+    Parameters
+    ----------
+    compartments
+        None where the structure is not known.
+    responses
+        Compartments that take no dose.
+    grows
+        Whether the structure has no steady state.
+    """
     upper = {column.upper(): column for column in table.columns}
     named = {name: name if name in table.columns else upper.get(name.upper(), "") for name in model.columns}
     for name, column in named.items():
@@ -79,10 +91,8 @@ def read_event_rows(
     if "CMT" not in upper or any(v is None for v in numbers["CMT"]):
         value["CMT"] = np.where(value["CMT"] == 0.0, 1.0, value["CMT"])
     ids = [row.cells.get(upper.get("ID", ""), "") if "ID" in upper else "1" for row in table.rows]
-    _check(table, model, compartments, responses, value, ids, numbers, findings)
-    words = {name: tuple(row.cells.get(column, "") for row in table.rows) for name, column in named.items()}
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        return None
+    _check(table, model, compartments, responses, value, ids, numbers, findings, grows=grows)
+    words = {name: tuple(row.cells.get(column, "") for row in table.rows) for name, column in named.items() if column}
     names = tuple(dict.fromkeys(ids))
     time_h, mg = units.factor(model.time_unit, "h"), units.factor(model.amount_unit, "mg")
     rate = np.where(value["RATE"] > 0.0, value["RATE"] * mg / time_h, value["RATE"])
@@ -125,15 +135,17 @@ def _number(
     return None
 
 
-def _check(  # noqa: PLR0912, PLR0915  # one branch per rule
+def _check(  # noqa: PLR0912  # one branch per rule
     table: Table,
     model: EventModel,
-    compartments: tuple[str, ...],
+    compartments: tuple[str, ...] | None,
     responses: tuple[str, ...],
     value: Mapping[str, NDArray[np.float64]],
     ids: list[str],
     numbers: Mapping[str, list[float | None]],
     findings: list[Finding],
+    *,
+    grows: bool,
 ) -> None:
     def report(row: int, code: str, message: str, hint: str = "") -> None:
         findings.append(Finding(code=code, where=table.where(table.rows[row].line), message=message, hint=hint))
@@ -170,6 +182,9 @@ def _check(  # noqa: PLR0912, PLR0915  # one branch per rule
             if compartment < 0.0:
                 report(row, "E_UNSUPPORTED", "CMT: turning a compartment off: not supported", "write its number")
             continue
+        _check_amounts(report, row, model, rate, interval, repeats, steady, amount, grows=grows)
+        if compartments is None:
+            continue
         if not 1.0 <= compartment <= len(compartments):
             listed = ", ".join(f"{number} {name}" for number, name in enumerate(compartments, start=1))
             report(row, "E_EVENT", f"CMT: there is no compartment {compartment:g}", f"compartments are {listed}")
@@ -180,8 +195,6 @@ def _check(  # noqa: PLR0912, PLR0915  # one branch per rule
             continue
         words = model.entries.get(compartments[int(compartment) - 1], {})
         name = compartments[int(compartment) - 1]
-        if rate < 0.0 and rate not in (-1.0, -2.0):
-            report(row, "E_EVENT", f"RATE: {rate:g} is negative", "write a rate, 0, -1 or -2")
         for code, word in ((-1.0, "rate"), (-2.0, "duration")):
             if rate == code and word not in words:
                 report(
@@ -190,15 +203,35 @@ def _check(  # noqa: PLR0912, PLR0915  # one branch per rule
                     f"RATE: {code:g} needs the {word} of '{name}'",
                     f"write {word} under [compartment.{name}] of {model.where}",
                 )
-        if interval < 0.0:
-            report(row, "E_EVENT", f"II: {interval:g} is negative")
-        if repeats < 0.0 or repeats > _LARGEST_ADDL:
-            report(row, "E_EVENT", f"ADDL: {repeats:g} is not a number of further doses", f"write 0 to {_LARGEST_ADDL}")
-        elif repeats > 0.0 and interval <= 0.0:
-            report(row, "E_EVENT", "ADDL: needs the time between doses", "write a time above zero in II")
-        if steady not in (0.0, 1.0, 2.0):
-            report(row, "E_UNSUPPORTED", f"SS: {steady:g}: not supported", "write 0, 1 or 2")
-        elif steady and amount == 0.0 and (rate in (0.0, -2.0) or interval > 0.0 or repeats):
-            report(row, "E_EVENT", "SS: an infusion without end needs AMT 0, II 0, ADDL 0 and a RATE above 0 or -1")
-        elif steady and amount > 0.0 and interval <= 0.0:
-            report(row, "E_EVENT", "SS: needs the time between doses", "write a time above zero in II")
+
+
+def _check_amounts(
+    report: Callable[..., None],
+    row: int,
+    model: EventModel,
+    rate: float,
+    interval: float,
+    repeats: float,
+    steady: float,
+    amount: float,
+    *,
+    grows: bool,
+) -> None:
+    """What contradicts itself in the row of a dose, wherever it goes."""
+    if rate < 0.0 and rate not in (-1.0, -2.0):
+        report(row, "E_EVENT", f"RATE: {rate:g} is negative", "write a rate, 0, -1 or -2")
+    if interval < 0.0:
+        report(row, "E_EVENT", f"II: {interval:g} is negative")
+    if repeats < 0.0 or repeats > _LARGEST_ADDL:
+        report(row, "E_EVENT", f"ADDL: {repeats:g} is not a number of further doses", f"write 0 to {_LARGEST_ADDL}")
+    elif repeats > 0.0 and interval <= 0.0:
+        report(row, "E_EVENT", "ADDL: needs the time between doses", "write a time above zero in II")
+    if steady not in (0.0, 1.0, 2.0):
+        report(row, "E_UNSUPPORTED", f"SS: {steady:g}: not supported", "write 0, 1 or 2")
+    elif steady and grows:
+        message = f"SS: the tumor of '{model.structure}' grows, so that there is no steady state"
+        report(row, "E_NO_STEADY_STATE", message, "write the doses out with ADDL and II, and SS 0")
+    elif steady and amount == 0.0 and (rate in (0.0, -2.0) or interval > 0.0 or repeats):
+        report(row, "E_EVENT", "SS: an infusion without end needs AMT 0, II 0, ADDL 0 and a RATE above 0 or -1")
+    elif steady and amount > 0.0 and interval <= 0.0:
+        report(row, "E_EVENT", "SS: needs the time between doses", "write a time above zero in II")

@@ -32,7 +32,7 @@ from pkpd.domain.study import NOT_CENSORED, FitOptions
 from pkpd.errors import Finding, Severity, SpecError
 from pkpd.io.analysis_tables import read_options, read_setting, read_sources
 from pkpd.io.decode import TomlTable, closest_hint, load_toml, read_texts
-from pkpd.io.population_layout import PopulationLayout, read_population_layout
+from pkpd.io.population_layout import PopulationLayout, RowOrder, read_population_layout
 from pkpd.io.population_table import read_population_table
 from pkpd.io.prior_tables import NONE, read_evidence, read_prior, read_spread
 from pkpd.io.structures import (
@@ -96,17 +96,22 @@ def _read(root: TomlTable, path: Path, findings: list[Finding]) -> PopulationAna
     if root.integer("schema") not in (None, SCHEMA):
         root.report("E_SCHEMA", "schema", f"schema {root.values['schema']} is not known", f"write schema = {SCHEMA}")
     name = root.text("name", required=False) or path.stem
-    setting, data = "human", None
+    setting, data, order = "human", None, None
     study = root.table("study")
     if study is not None:
         setting = read_setting(study)
         data = study.text("data", example="study.csv")
+        order = study.choice("order", RowOrder, required=False)
         study.refuse_unknown()
     sources = read_sources(root)
     structure = _structure(root)
     parameters = _parameters(root, structure, sources)
     layout = read_population_layout(
-        root, parameters, outputs=output_units(structure) if structure else {}, where=path.name
+        root,
+        parameters,
+        outputs=output_units(structure) if structure else {},
+        where=path.name,
+        order=order or RowOrder.TIME,
     )
     errors = _errors(root, layout, sources)
     methods, limits = _blq(root, layout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pkpd.domain.population import CovariateForm, PopulationParameter
 from pkpd.io.decode import TomlTable, closest_hint, read_texts
@@ -34,6 +35,20 @@ MEASURED = ("TIME", "AMT", "DV", "WT")
 SCALES = ("linear", "log")
 
 
+class RowOrder(StrEnum):
+    """In which order the rows of a table stand."""
+
+    TIME = "time"  # those of a subject together and by time; at one time as they act
+    ANY = "any"  # they are sorted by subject and time; at one time observations come before doses
+
+
+class EmptyValues(StrEnum):
+    """What becomes of a row that holds neither a value nor a dose."""
+
+    REFUSED = "refused"
+    LEFT_OUT = "left_out"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopulationLayout:
     """What the columns of one table mean.
@@ -58,6 +73,10 @@ class PopulationLayout:
         Column -> whether it is categorical.
     missing
         Standard name -> numbers that stand for a missing value.
+    order
+        How the rows stand.
+    empty
+        What becomes of observations without a value.
     """
 
     columns: Mapping[str, str]
@@ -72,13 +91,20 @@ class PopulationLayout:
     covariates: Mapping[str, bool]
     missing: Mapping[str, tuple[float, ...]]
     where: str
+    order: RowOrder = RowOrder.TIME
+    empty: EmptyValues = EmptyValues.REFUSED
 
 
 def read_population_layout(
-    root: TomlTable, parameters: Mapping[str, PopulationParameter], *, outputs: Mapping[str, str], where: str
+    root: TomlTable,
+    parameters: Mapping[str, PopulationParameter],
+    *,
+    outputs: Mapping[str, str],
+    where: str,
+    order: RowOrder = RowOrder.TIME,
 ) -> PopulationLayout:
     """Read `[columns]`, `[units]`, `[ignore]` and `[observations]`; covariates are those that the parameters name."""
-    endpoints, logarithm = _observations(root, outputs)
+    endpoints, logarithm, empty = _observations(root, outputs)
     named = tuple(dict.fromkeys(endpoints.values()))
     stated, value_units = _units(root, named, outputs)
     ignore = root.table("ignore", required=False)
@@ -106,6 +132,8 @@ def read_population_layout(
         },
         missing=_missing(root),
         where=where,
+        order=order,
+        empty=empty,
     )
 
 
@@ -167,10 +195,10 @@ def _units(
     return stated, values
 
 
-def _observations(root: TomlTable, outputs: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+def _observations(root: TomlTable, outputs: Mapping[str, str]) -> tuple[dict[str, str], bool, EmptyValues]:
     table = root.table("observations")
     if table is None:
-        return {}, False
+        return {}, False, EmptyValues.REFUSED
     endpoints: dict[str, str] = {}
     several = table.table("endpoints", required=False)
     for key in several.values if several is not None else ():
@@ -186,8 +214,9 @@ def _observations(root: TomlTable, outputs: Mapping[str, str]) -> tuple[dict[str
     scale = table.text("scale", required=False, example="log")
     if scale is not None and scale not in SCALES:
         table.report("E_CHOICE", "scale", f"'{scale}' is not a scale", closest_hint(scale, SCALES))
+    empty = table.choice("empty", EmptyValues, required=False) or EmptyValues.REFUSED
     table.refuse_unknown()
-    return endpoints, scale == "log"
+    return endpoints, scale == "log", empty
 
 
 def _is_output(table: TomlTable, key: str, endpoint: str, outputs: Mapping[str, str]) -> bool:

@@ -16,8 +16,8 @@ from pkpd.domain.population import BlqMethod, PopulationStudy
 from pkpd.domain.study import LEFT_CENSORED, NOT_CENSORED, ONLY_ARM
 from pkpd.errors import Finding, Severity
 from pkpd.io.decode import closest_hint
-from pkpd.io.population_layout import COLUMNS, PopulationLayout
-from pkpd.io.structures import compartments
+from pkpd.io.population_layout import COLUMNS, EmptyValues, PopulationLayout, RowOrder
+from pkpd.io.structures import compartments, grows, responses
 from pkpd.io.tables import Row, Table, read_table
 
 _NEEDED = ("ID", "TIME", "DV")
@@ -61,7 +61,7 @@ def read_population_table(
     if factors is None or any(finding.severity is Severity.ERROR for finding in findings):
         return None
     reader = _Reader(table, layout, names, factors, methods, limits, structure, findings)
-    for row in table.rows:
+    for row in table.rows if layout.order is RowOrder.TIME else _sorted(table, names):
         reader.read(row)
     reader.check()
     if not reader.observations:
@@ -107,6 +107,26 @@ def _names(table: Table, layout: PopulationLayout, findings: list[Finding]) -> d
         hint = 'write [observations.endpoints] 1 = "concentration" in place of endpoint'
         report("E_MISSING_KEY", f"{layout.where}: observations.endpoints", message, hint)
     return names
+
+
+def _sorted(table: Table, names: Mapping[str, str]) -> list[Row]:
+    """Rows by subject, in order of first appearance, then by time, observations before doses; what cannot be read comes last."""
+    first: dict[str | None, int] = {}
+    for row in table.rows:
+        first.setdefault(row.cells.get(names["ID"]), len(first))
+
+    def number(row: Row, name: str, default: float) -> float:
+        try:
+            return float(row.cells[names[name]])
+        except (KeyError, ValueError):
+            return default
+
+    def place(row: Row) -> tuple[int, float, bool]:
+        amount = number(row, "AMT", 0.0)
+        is_dose = number(row, "EVID", float(amount != 0.0)) in _DOSES
+        return first[row.cells.get(names["ID"])], number(row, "TIME", math.inf), is_dose
+
+    return sorted(table.rows, key=place)
 
 
 def _factors(names: Mapping[str, str], layout: PopulationLayout, findings: list[Finding]) -> _Factors | None:
@@ -158,12 +178,14 @@ class _Reader:
     ) -> None:
         self.table, self.layout, self.names, self.factors = table, layout, names, factors
         self.methods, self.limits, self.findings = methods, limits, findings
+        self.structure = structure
         self.compartments = compartments(structure)
         self.records: list[dict[str, Any]] = []
         self.observations: list[dict[str, Any]] = []
         self.left_out: dict[str, int] = {}
         self.unstated: dict[str, int] = {}
         self.skipped: list[int] = []
+        self.empty: list[int] = []
 
     def report(self, line: int, code: str, name: str, message: str, hint: str = "") -> None:
         column = self.names.get(name, name)
@@ -206,6 +228,12 @@ class _Reader:
         if evid not in _EVENTS:
             self.report(row.line, "E_EVENT", "EVID", f"{evid} is not a kind of event", "write 0, 1, 2, 3 or 4")
             return
+        if evid in (3, 4) and self.layout.order is RowOrder.ANY:
+            hint = 'sort the rows by hand and write order = "time" in [study]'
+            self.report(row.line, "E_UNSUPPORTED", "EVID", 'a reset in a table of order = "any"', hint)
+        if evid == 0 and self.layout.empty is EmptyValues.LEFT_OUT and self.names["DV"] not in cells:
+            self.empty.append(row.line)
+            return
         is_dose = evid in _DOSES
         if is_dose:
             self.check_dose(row, amount)
@@ -247,6 +275,9 @@ class _Reader:
             self.report(row.line, "E_EVENT", "RATE", f"{rate:g} is not a rate", "write a rate, 0, -1 or -2")
         if steady not in (0.0, 1.0, 2.0):
             self.report(row.line, "E_EVENT", "SS", f"{steady:g} is not a kind of steady state", "write 0, 1 or 2")
+        elif steady and grows(self.structure):
+            message = f"the tumor of '{self.structure}' grows, so that there is no steady state"
+            self.report(row.line, "E_NO_STEADY_STATE", "SS", message, "write the doses out with ADDL and II, and SS 0")
         if additional and interval <= 0.0:
             self.report(row.line, "E_EVENT", "ADDL", "needs the time between doses", "write a time above zero in II")
         if compartment != int(compartment) or not 0 <= compartment <= len(self.compartments):
@@ -254,6 +285,9 @@ class _Reader:
             self.report(
                 row.line, "E_EVENT", "CMT", f"{compartment:g} is not a compartment for a dose", f"write {words}"
             )
+        elif compartment >= 1.0 and self.compartments[int(compartment) - 1] in responses(self.structure):
+            message = f"'{self.compartments[int(compartment) - 1]}' holds no drug and takes no dose"
+            self.report(row.line, "E_UNSUPPORTED", "CMT", message, "write another compartment")
 
     def observe(self, row: Row, dvid: str) -> None:
         """Observation of a row."""
@@ -306,6 +340,15 @@ class _Reader:
                     code="W_ROWS_LEFT_OUT",
                     where=self.table.where(self.skipped[0]),
                     message=f"{len(self.skipped)} rows are left out by [ignore] rows",
+                    severity=Severity.WARNING,
+                )
+            )
+        if self.empty:
+            self.findings.append(
+                Finding(
+                    code="W_ROWS_LEFT_OUT",
+                    where=self.table.where(min(self.empty)),
+                    message=f"{len(self.empty)} rows without a value are left out by [observations] empty",
                     severity=Severity.WARNING,
                 )
             )

@@ -27,6 +27,7 @@ def parameter_units(structure: str) -> dict[str, str]:
     of_compartments = {
         f"{compartment}.{word}": unit
         for compartment in compartments(structure)
+        if compartment not in responses(structure)
         for word, unit in OF_A_COMPARTMENT.items()
     }
     return _body(structure) | of_compartments
@@ -40,8 +41,18 @@ def required_parameters(structure: str) -> tuple[str, ...]:
 
 
 def compartments(structure: str) -> tuple[str, ...]:
-    """Compartments that a dose may enter, CMT 1 first."""
+    """Compartments, CMT 1 first."""
     return tuple(_kind(structure).compartments)
+
+
+def responses(structure: str) -> tuple[str, ...]:
+    """Compartments that hold no drug and take no dose."""
+    return tuple(_kind(structure).responses)
+
+
+def grows(structure: str) -> bool:
+    """Whether a response never comes to rest, so that there is no steady state."""
+    return bool(_kind(structure).grows)
 
 
 def output_units(structure: str) -> Mapping[str, str]:

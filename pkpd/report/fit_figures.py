@@ -20,6 +20,7 @@ from pkpd.report.left_out import weighted_quantiles, weights_without
 NOT_INFORMED = 0.1  # contraction below this is within what 400 effective draws scatter
 QUANTILES = (0.05, 0.95)
 MOST_WEIGHTS = 8_000_000  # draws times observations: beyond, weighting each observation takes minutes
+ALL_ENDPOINTS = "observation"  # the log-likelihood of a fit of several endpoints
 LONGEST_IN_HOURS = 14 * 24.0  # a study that lasts longer is drawn in days
 HOURS = {"h": 1.0, "d": 24.0}
 MOST_TIMES = 24  # at which a band is drawn
@@ -119,16 +120,22 @@ def predictive(posterior: Posterior, endpoint: str = "tumor_volume") -> Predicti
         clock=clock,
         table=table,
         draws=draws,
-        weights=_weights(posterior, endpoint, draws.shape),
+        weights=_weights(posterior, endpoint, of_endpoint, draws.shape),
     )
 
 
-def _weights(posterior: Posterior, endpoint: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
-    if not posterior.has_group("log_likelihood") or endpoint not in posterior.group("log_likelihood"):
+def _weights(
+    posterior: Posterior, endpoint: str, of_endpoint: NDArray[np.bool_], shape: tuple[int, ...]
+) -> NDArray[np.float64] | None:
+    if not posterior.has_group("log_likelihood") or math.prod(shape) > MOST_WEIGHTS:
         return None
-    if math.prod(shape) > MOST_WEIGHTS:
+    kept = posterior.group("log_likelihood")
+    name = endpoint if endpoint in kept else ALL_ENDPOINTS
+    if name not in kept:
         return None
-    pointwise = posterior.values(endpoint, "log_likelihood")
+    pointwise = posterior.values(name, "log_likelihood")
+    if name == ALL_ENDPOINTS and pointwise.shape[1] == of_endpoint.size:
+        pointwise = pointwise[:, of_endpoint]
     return weights_without(pointwise) if pointwise.shape == shape else None
 
 

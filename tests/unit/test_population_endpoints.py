@@ -6,6 +6,7 @@ import pytest
 from pkpd.inference import fit
 from pkpd.io.population import read_population
 from pkpd.report import write_report
+from pkpd.report.fit_figures import predictive
 
 PRIOR = 'basis = "assumed", source = "analyst"'
 
@@ -100,6 +101,17 @@ def test_the_priors_of_an_error_are_kept_in_the_unit_of_the_output(run):
 
     assert posterior.units("metabolite_concentration.additive") == "mg/L"
     assert np.median(posterior.values("metabolite_concentration.additive", "prior")) == pytest.approx(0.2, rel=0.2)
+
+
+def test_each_observation_is_predicted_from_the_others_of_all_endpoints(run):
+    _, posterior = run
+
+    for name, count in (("concentration", 4), ("metabolite_concentration", 3)):
+        shown = predictive(posterior, name)
+        assert shown is not None
+        assert shown.weights is not None
+        assert shown.weights.shape == (80, count)
+        np.testing.assert_allclose(shown.weights.sum(axis=0), 1.0)
 
 
 def test_a_report_draws_both(run):

@@ -7,12 +7,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from pkpd.domain.events import MODELED_DURATION
-from pkpd.dynamics.base import AbstractSteppedPKModel
+from pkpd.dynamics.base import AbstractDrivenPKModel, AbstractSteppedPKModel
 from pkpd.dynamics.events.linear import CONSTANT_PERIOD_H, at_records
 from pkpd.dynamics.events.order import SAME_TIME_H, Entry, Points, timing, under_way
 from pkpd.dynamics.events.plan import EMPTY, STEADY, STEADY_ADDED, Plan
+from pkpd.dynamics.events.small import added, matvec
 
+REPETITIONS = 2  # of the dosing period, before Newton's method
 NEWTON_STEPS = 12
+MET = 1e-7
+SQUARINGS = 24  # of the map of one period: what is left of a deviation after 2^24 periods
 # RODAS: order 4, six stages, stiffly accurate. Hairer E, Wanner G. Solving Ordinary Differential Equations II, 1996, IV.7.
 _GAMMA = 0.25
 _STAGES = (
@@ -82,7 +86,11 @@ def stepped_course(
 def over_interval(
     model: AbstractSteppedPKModel, amounts: Amounts, inputs: Amounts, length_h: Array, steps: int | Array
 ) -> Amounts:
-    """Amounts at the end of an interval; steps grow from its start, where a dose may have bent the curve."""
+    """Amounts at the end of an interval; steps grow from its start, where a dose may have bent the curve.
+
+    A drug that is linear by itself is exact at the end. Within the interval it is stepped beside its responses: the method keeps the
+    balance of what enters and leaves, and so the area under the concentration, which exact values at single steps would not.
+    """
 
     def slope(state: Amounts) -> Amounts:
         return jnp.stack(jnp.broadcast_arrays(*model.slope(tuple(state)))) + inputs
@@ -91,7 +99,13 @@ def over_interval(
         step = length_h * (2.0 * index + 1.0) / jnp.asarray(steps, dtype=float) ** 2
         return jnp.where(step > 0.0, _rosenbrock(slope, state, jnp.where(step > 0.0, step, 1.0)), state)
 
-    return jax.lax.fori_loop(0, steps, one, amounts)
+    stepped = jax.lax.fori_loop(0, steps, one, amounts)
+    if not isinstance(model, AbstractDrivenPKModel):
+        return stepped
+    size = len(type(model).compartments) - len(type(model).responses)
+    transition = model.drug_transition(length_h)
+    drug = added(matvec(transition.matrix, tuple(amounts[:size])), matvec(transition.response, tuple(inputs[:size])))
+    return jnp.concatenate([jnp.stack(drug), stepped[size:]])
 
 
 def _rosenbrock(slope, state: Amounts, step: Array) -> Amounts:  # noqa: ANN001
@@ -120,10 +134,19 @@ def _inverse(matrix: Array) -> Array:
     return inverse
 
 
+def _attracts(period: Float[Array, "to start"]) -> Array:
+    """Whether a small deviation dies out under the linear map of one period, repeated."""
+    power = jax.lax.fori_loop(0, SQUARINGS, lambda _, matrix: matrix @ matrix, jax.lax.stop_gradient(period))
+    return jnp.all(jnp.abs(power) < 1.0)
+
+
 def _steady(
     model: AbstractSteppedPKModel, entries: tuple[Entry, ...], plan: Plan, index: Array, steps: int | Array
 ) -> Amounts:
-    """Fixed point of one dosing period, by Newton's method, then advanced to the moment of the record."""
+    """Fixed point of one dosing period, by Newton's method, then advanced to the moment of the record.
+
+    NaN where none is found, or where doses that go on would lead away from it.
+    """
     change = jax.tree.map(lambda values: values[index], plan.changes)
     own = at_records(model, change.record)
     into = timing(entries, change.compartment, change.record, change.amount_mg, change.rate)
@@ -146,14 +169,24 @@ def _steady(
     def period_map(amounts: Amounts) -> Amounts:
         return until(amounts, period)
 
-    def newton(_: Array, amounts: Amounts) -> Amounts:
-        slope = jax.jacfwd(period_map)(amounts)
-        better = amounts + jnp.linalg.solve(jnp.eye(amounts.size) - slope, period_map(amounts) - amounts)
-        return jnp.maximum(better, 0.0)
+    def toward(index: Array, found: tuple[Amounts, Amounts, Array]) -> tuple[Amounts, Amounts, Array]:
+        amounts, _, _ = found
+        slope, after = jax.jacfwd(lambda start: (period_map(start),) * 2, has_aux=True)(amounts)
+        change = after - amounts
+        better = amounts + jnp.linalg.solve(jnp.eye(amounts.size) - slope, change)
+        repeated = jax.lax.stop_gradient(after)
+        return jnp.where(index < REPETITIONS, repeated, jnp.maximum(better, 0.0)), change, slope
 
     nothing = jnp.stack([jnp.asarray(each, dtype=float) for each in own.initial()])
-    trough = jax.lax.fori_loop(0, NEWTON_STEPS, newton, jax.lax.stop_gradient(period_map(nothing)))
-    met = jnp.max(jnp.abs(period_map(trough) - trough)) <= 1e-7 * jnp.max(jnp.abs(trough) + jnp.sum(dose))
+    unknown = (nothing, jnp.zeros_like(nothing), jnp.zeros((nothing.size,) * 2))
+    trough, change_left, slope = jax.lax.fori_loop(0, REPETITIONS + NEWTON_STEPS, toward, unknown)
+    # a response has a size of its own, however large the dose
+    of_drug = jnp.asarray([name not in type(model).responses for name in type(model).compartments])
+    size = jnp.max(jnp.where(of_drug, trough, 0.0)) + jnp.sum(dose)
+    size = jnp.where(of_drug, size, jnp.maximum(nothing, trough))
+    met = jnp.all(jnp.abs(change_left) <= MET * size) & _attracts(slope)
+    # cells that are gone stay gone for a step of any length, whatever their feedback would do
+    met &= jnp.all(of_drug | (trough > MET * nothing) | (nothing == 0.0))
     pending = jnp.where(forever, 0.0, under_way(into.lag_h, period))
     phase = jnp.where(pending > 0, jnp.maximum(pending * period - into.lag_h, 0.0), period)
     reach = jnp.ceil((into.lag_h + length) / period - SAME_TIME_H) - 1.0
