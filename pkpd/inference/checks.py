@@ -32,7 +32,7 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
     with warnings.catch_warnings():
         # ArviZ warns of what the gate states with a number.
         warnings.simplefilter("ignore")
-        rhat, bulk, tail = az.rhat(sampled), az.ess(sampled, method="bulk"), az.ess(sampled, method="tail")
+        rhat, bulk, tail = az.rhat(_as_chains(sampled)), az.ess(sampled, method="bulk"), az.ess(sampled, method="tail")
         bfmi = float(np.min(np.asarray(az.bfmi(tree)["energy"])))
         pareto, kept = _pareto(tree)
     checks = [
@@ -52,6 +52,15 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
     judged = tree.copy()
     judged.attrs["gate"] = json.dumps({"passed": passed, "checks": checks})
     return judged
+
+
+def _as_chains(draws: xr.Dataset) -> xr.Dataset:
+    """The draws; a single chain as its two halves, which is the least that R-hat can compare."""
+    if draws.sizes["chain"] > 1:
+        return draws
+    half = draws.sizes["draw"] // 2
+    halves = [draws.isel(draw=slice(start, start + half)).assign_coords(draw=np.arange(half)) for start in (0, half)]
+    return xr.concat(halves, dim="chain", join="override")
 
 
 def _pareto(tree: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -61,3 +61,13 @@ def test_a_handful_of_draws_is_judged_and_not_lost():
     judged = gate(tree(count=5))
 
     assert "bulk effective sample size" in failed(judged)
+
+
+def test_a_single_chain_is_compared_with_itself():
+    def one(judged: xr.DataTree) -> xr.DataTree:
+        return judged.map_over_datasets(lambda each: each.isel(chain=[0]) if "chain" in each.dims else each)
+
+    drifting = np.linspace(0.0, 5.0, 2000) * np.ones((4, 1))
+
+    assert failed(gate(one(tree(2000)))) == {}
+    assert failed(gate(one(tree(2000, drifting=drifting))))["R-hat"] == "drifting"
