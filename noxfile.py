@@ -86,6 +86,13 @@ def reports(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON)
+def calibration(session: nox.Session) -> None:
+    """Fit studies that the priors made and write how often the truth is inside: reports/calibration/."""
+    install(session)
+    session.run("python", "reports/calibrate.py", "reports/theophylline/analysis.toml", "reports/calibration")
+
+
+@nox.session(python=PYTHON)
 def bench(session: nox.Session) -> None:
     """Time the package beside its peers and write reports/benchmarks/; peers that are not installed are listed."""
     install(session, "bench")

@@ -1,6 +1,7 @@
 """Value and gradient of the log-likelihood of 48 mice over 28 days, senolysis with both drugs, on one core.
 
-`python gradient.py FOLDER`: a process that starts with an empty cache folder compiles cold, the next one from the cache.
+`python gradient.py FOLDER`: a process that starts with an empty cache folder compiles cold, the next one from the cache. The
+study, the point and the log-likelihood there go to `FOLDER/study.json`, for an engine that shall do the same.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 os.environ["PKPD_CACHE_DIR"] = sys.argv[1]
 
 import dataclasses
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -26,6 +28,7 @@ from measure import fastest, report
 
 from pkpd.cache import enable_compilation_cache
 from pkpd.cli.simulated_study import draw_study, study_table, write_example
+from pkpd.domain.study import Analysis
 from pkpd.dynamics.accuracy import ChosenGrid
 from pkpd.dynamics.assembly import Assembly
 from pkpd.dynamics.endpoint.continuous import Continuous
@@ -37,11 +40,15 @@ from pkpd.simulate.models import read_assembly
 MICE_PER_ARM, RESIDUAL, CALLS = 12, 0.1, 200
 
 
-def study(folder: Path, *, mice_per_arm: int = MICE_PER_ARM) -> tuple[Assembly, Design, Array, ChosenGrid]:
+def larger_example(folder: Path, *, mice_per_arm: int = MICE_PER_ARM) -> Analysis:
     """The quickstart's study with more mice; every second or third day to day 28."""
     truth = dataclasses.replace(write_example(folder), mice_per_arm=mice_per_arm)
     (folder / "simulated-study.csv").write_text(study_table(draw_study(truth)))
-    analysis = read_analysis(folder / "analysis.toml")
+    return read_analysis(folder / "analysis.toml")
+
+
+def parts_of(analysis: Analysis) -> tuple[Assembly, Design, Array, ChosenGrid]:
+    """What the log-likelihood is made of."""
     assembly = read_assembly(
         setting=analysis.study.setting,
         drugs=analysis.drugs,
@@ -89,7 +96,8 @@ def main(folder: Path) -> None:
     """Compile, time, report."""
     enable_compilation_cache()
     folder.mkdir(parents=True, exist_ok=True)
-    assembly, design, observed, grid = study(folder)
+    analysis = larger_example(folder)
+    assembly, design, observed, grid = parts_of(analysis)
     function, values = value_and_gradient(assembly, design, observed, grid)
     begun = time.perf_counter()
     program = jax.jit(function).lower(values).compile()
@@ -111,6 +119,46 @@ def main(folder: Path) -> None:
         error=grid.error,
         log_likelihood=float(value),
     )
+    save(folder / "study.json", analysis, assembly, values, float(value))
+
+
+def save(
+    path: Path, analysis: Analysis, assembly: Assembly, values: Mapping[str, Array], log_likelihood: float
+) -> None:
+    """The study as arrays by mouse, for a peer that counts from one."""
+    data = analysis.study.data
+    order = np.lexsort((data["obs_time_h"].values, data["obs_subject"].values))
+    mice = data.sizes["subject"]
+    doses = {mouse: {0.0: [0.0, 0.0]} for mouse in range(mice)}
+    columns = ("dose_subject", "dose_time_min", "dose_drug", "dose_mg")
+    for mouse, minute, drug, mg in zip(*(data[name].values.tolist() for name in columns), strict=True):
+        doses[mouse].setdefault(minute / 1440.0, [0.0, 0.0])[analysis.drugs.index(drug)] += mg
+    events = [(mouse, time, *doses[mouse][time]) for mouse in range(mice) for time in sorted(doses[mouse])]
+
+    def firsts(owners: Sequence[int]) -> list[int]:
+        return (np.searchsorted(owners, np.arange(mice + 1)) + 1).tolist()
+
+    plain = {
+        "M": mice,
+        "N": int(order.size),
+        "first": firsts(data["obs_subject"].values[order]),
+        "time": (data["obs_time_h"].values[order] / 24.0).tolist(),
+        "y": data["value"].values[order].tolist(),
+        "E": len(events),
+        "first_event": firsts([event[0] for event in events]),
+        "event_time": [event[1] for event in events],
+        "dose": [[event[2], event[3]] for event in events],
+        "molar_mass": [float(assembly.drugs[drug].molar_mass) for drug in analysis.drugs],
+        "weight": float(data["weight_kg"].values[0]),
+        "residual": RESIDUAL,
+    }
+    content = {
+        "data": plain,
+        "values": {name: np.asarray(value).tolist() for name, value in values.items()},
+        "known": constants(assembly),
+        "log_likelihood": log_likelihood,
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ def main() -> None:
         )
         for _ in range(2):  # cold, then from the cache
             found += results("gradient.py", str(Path(folder) / "cache"))
+        found += peer("stan", "senolysis_stan.py", str(Path(folder) / "cache"), python=STAN)
         found += results("command_line.py", str(Path(folder) / "example"))
         found += results("schedule_search.py")
         found += results("slopes.py", str(Path(folder) / "slopes"))

@@ -15,7 +15,7 @@ os.environ["PKPD_WORKERS"] = "1"
 
 import jax
 import numpy as np
-from gradient import study, value_and_gradient  # first: it keeps the process on one core
+from gradient import larger_example, parts_of, value_and_gradient  # first: it keeps the process on one core
 from measure import fastest, report
 from schedule_search import patients, schedules
 
@@ -48,7 +48,7 @@ def search_seconds(draws: int, count: int, days: int) -> float:
 def gradient_seconds(folder: Path, mice_per_arm: int) -> float:
     """One value and gradient of the log-likelihood."""
     folder.mkdir(parents=True, exist_ok=True)
-    function, values = value_and_gradient(*study(folder, mice_per_arm=mice_per_arm))
+    function, values = value_and_gradient(*parts_of(larger_example(folder, mice_per_arm=mice_per_arm)))
     program = jax.jit(function).lower(values).compile()
     calls = max(2, 400 // mice_per_arm)
     return fastest(lambda: [jax.block_until_ready(program(values)) for _ in range(calls)]) / calls

@@ -1,0 +1,127 @@
+"""Simulation-based calibration: fitted to studies that its own priors made, a posterior holds the truth as often as it says.
+
+References
+----------
+Talts S et al. 2018, arXiv:1804.06788: the rank of the truth among the draws is uniform. Modrák M et al. Bayesian Anal 2025;20:461,
+doi:10.1214/23-BA1404: the log-likelihood is ranked beside the parameters, since it sees what single parameters hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import special
+
+from pkpd.domain.population import PopulationAnalysis
+from pkpd.domain.study import LEFT_CENSORED, NOT_CENSORED, Analysis, Study
+from pkpd.errors import Finding, SpecError
+from pkpd.inference.checks import gate
+from pkpd.inference.fit_model import AbstractFitModel
+from pkpd.inference.model import build_model
+from pkpd.inference.results import assemble
+from pkpd.inference.sample import sample
+from pkpd.posterior import Posterior
+
+LOG_LIKELIHOOD = "log-likelihood"
+_PER_SUBJECT = (".eta", ".subject", ".kappa")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicate:
+    """One simulated study and its fit.
+
+    Attributes
+    ----------
+    shares
+        Variable -> share of the posterior draws below the truth, 0 to 1.
+    reliable
+        Whether the fit passed its gate.
+    """
+
+    shares: dict[str, float]
+    reliable: bool
+
+
+def calibrate(
+    analysis: Analysis | PopulationAnalysis,
+    *,
+    replicates: int,
+    seed: int,
+    cores: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Replicate]:
+    """Simulate the study of an analysis from its priors, again and again, and fit each.
+
+    Raises
+    ------
+    SpecError
+        If the study has several endpoints: their values would have to be drawn together.
+    """
+    fitted = build_model(analysis)
+    truths = fitted.prior(count=replicates, seed=seed)
+    predicted, _ = fitted.predict(truths, seed=seed)
+    if len(predicted.data_vars) != 1:
+        where, message = analysis.name, "a study with several endpoints cannot be calibrated yet"
+        raise SpecError(Finding(code="E_UNSUPPORTED", where=where, message=message, hint="keep one endpoint"))
+    (values,) = (predicted[name].values[0] for name in predicted.data_vars)
+    for index in range(replicates):
+        if progress is not None:
+            progress(index, replicates)
+        truth = truths.isel(draw=[index])
+        yield _one(_with_values(analysis, values[index]), truth, seed=seed + index, cores=cores)
+
+
+def uniformity(shares: NDArray[np.float64], *, bins: int) -> float:
+    """Probability of a chi-square statistic this large if the ranks are uniform."""
+    counts, _ = np.histogram(shares, bins=bins, range=(0.0, 1.0))
+    expected = shares.size / bins
+    statistic = float(np.sum((counts - expected) ** 2) / expected)
+    return float(special.gammaincc(0.5 * (bins - 1), 0.5 * statistic))
+
+
+def _one(analysis: Analysis | PopulationAnalysis, truth: xr.Dataset, *, seed: int, cores: int) -> Replicate:
+    fitted = build_model(analysis)
+    options = replace(analysis.options, seed=seed)
+    tree = gate(assemble(fitted, sample(fitted, options, progress=_silent, cores=cores), options))
+    draws = tree["posterior"].to_dataset()
+    shares = {
+        str(name): float(np.mean(draws[name].values < float(truth[name].values.squeeze())))
+        for name in draws.data_vars
+        if name in truth and draws[name].ndim == len(("chain", "draw")) and not str(name).endswith(_PER_SUBJECT)
+    }
+    likelihood = tree["log_likelihood"].to_dataset()
+    (drawn,) = (likelihood[name].sum("obs_id").values for name in likelihood.data_vars)
+    shares[LOG_LIKELIHOOD] = float(np.mean(drawn < _likelihood_of(fitted, truth)))
+    return Replicate(shares=shares, reliable=Posterior(tree=tree).reliable)
+
+
+def _likelihood_of(fitted: AbstractFitModel, truth: xr.Dataset) -> float:
+    _, likelihood = fitted.predict(truth, seed=0)
+    (values,) = (likelihood[name].values for name in likelihood.data_vars)
+    return float(values.sum())
+
+
+def _with_values[A: Analysis | PopulationAnalysis](analysis: A, values: NDArray[np.float64]) -> A:
+    """The same study with other values; one below its limit is censored there."""
+    data = analysis.study.data
+    limit = data["lower_limit"].values if "lower_limit" in data else np.full(values.shape, np.nan)
+    below = values < limit
+    changed = data.assign(
+        value=(data["value"].dims, np.where(below, limit, values), data["value"].attrs),
+        censored=(data["censored"].dims, np.where(below, LEFT_CENSORED, NOT_CENSORED), data["censored"].attrs),
+    )
+    study = analysis.study
+    new = (
+        Study(name=study.name, setting=study.setting, data=changed)
+        if isinstance(study, Study)
+        else replace(study, data=changed)
+    )
+    return replace(analysis, study=new)  # type: ignore[return-value]
+
+
+def _silent(_done: int, _total: int, _note: str) -> None:
+    """A fit among many says nothing of itself."""
