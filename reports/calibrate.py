@@ -19,6 +19,7 @@ from pkpd.io.analysis import read_analysis
 from pkpd.io.population import is_population, read_population
 
 REPLICATES, SEED, BINS = 40, 20261128, 5
+ROOT = Path(__file__).resolve().parents[1]
 INTERVALS = (0.5, 0.8, 0.95)
 
 
@@ -37,17 +38,24 @@ def main(path: Path, folder: Path, replicates: int) -> None:
             {"analysis": analysis.name, "seed": SEED, "seconds": round(seconds), "replicates": found}, indent=1
         )
         (folder / "calibration.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(page(analysis.name, path, found, time.monotonic() - begun), encoding="utf-8")
+    command = f"python reports/calibrate.py {_from_root(path)} {_from_root(folder)} {replicates}"
+    (folder / "README.md").write_text(page(analysis.name, command, found, time.monotonic() - begun), encoding="utf-8")
 
 
-def page(name: str, path: Path, found: list[dict[str, object]], seconds: float) -> str:
+def _from_root(path: Path) -> str:
+    """Path as seen from the repository, or its name alone: a page that is committed names no machine."""
+    whole = path.resolve()
+    return whole.relative_to(ROOT).as_posix() if whole.is_relative_to(ROOT) else whole.name
+
+
+def page(name: str, command: str, found: list[dict[str, object]], seconds: float) -> str:
     """The ranks as a table."""
     names = list(found[0]["shares"])  # type: ignore[call-overload]
     lines = [
         f"# Calibration: {name}",
         "",
-        f"`python reports/calibrate.py {path.as_posix()} reports/calibration {len(found)}`: {len(found)} studies drawn from "
-        f"the priors of the analysis, each fitted with 2 x (400 + 500) draws; {seconds:.0f} s. "
+        f"`{command}`: {len(found)} studies drawn from the priors of the analysis, each "
+        f"fitted with 2 x (400 + 500) draws; {seconds:.0f} s. "
         f"{sum(bool(each['reliable']) for each in found)} fits passed the gate; all are counted.",
         "",
         "Share of the truths inside the central interval, and the probability of ranks as uneven as these if they are uniform "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import _thread
 import signal
 import sys
 import threading
@@ -23,8 +23,9 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {request: signal.getsignal(request) for request in _REQUESTS}
+    before = {request: signal.getsignal(request) or signal.SIG_DFL for request in _REQUESTS}
     interrupted = False
+    again: threading.Timer | None = None
 
     def note(_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
@@ -35,8 +36,11 @@ def interruptible() -> Iterator[None]:
 
     def ask_again(lost: sys.UnraisableHookArgs) -> None:
         """A request that arrives during garbage collection is raised in a callback there, and lost."""
+        nonlocal again
         if lost.exc_type is KeyboardInterrupt:
-            threading.Timer(_SECONDS_UNTIL_ASKED_AGAIN, os.kill, (os.getpid(), signal.SIGINT)).start()
+            again = threading.Timer(_SECONDS_UNTIL_ASKED_AGAIN, _thread.interrupt_main)
+            again.daemon = True
+            again.start()
         else:
             hook(lost)
 
@@ -51,6 +55,8 @@ def interruptible() -> Iterator[None]:
         raise
     finally:
         sys.unraisablehook = hook
+        if again is not None:
+            again.cancel()
         for request, handler in before.items():
             signal.signal(request, handler)
     if interrupted:

@@ -160,7 +160,8 @@ def start_run(folder: Path, *, overwrite: bool) -> None:
         If it holds results and `overwrite` is not asked for, or if it cannot be written to.
     """
     there = kept(folder)
-    unfinished = RECORD in there and set(there) <= set(_STARTED)
+    # without locks, as on Windows, the files of a fit that is still at work look the same
+    unfinished = RECORD in there and set(there) <= set(_STARTED) and sys.platform != "win32"
     if there and not overwrite and not unfinished:
         message, hint = f"holds {', '.join(there)}", "choose another --out, or add --overwrite to replace them"
         raise PkpdError(Finding(code="E_EXISTS", where=str(folder), message=message, hint=hint))

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from pkpd.domain.population import PopulationAnalysis
+from pkpd.domain.population import BlqMethod, PopulationAnalysis
 from pkpd.domain.study import LEFT_CENSORED, NOT_CENSORED, Analysis, Study
 from pkpd.errors import Finding, SpecError
 from pkpd.inference.checks import gate
@@ -27,7 +27,6 @@ from pkpd.inference.sample import sample
 from pkpd.posterior import Posterior
 
 LOG_LIKELIHOOD = "log-likelihood"
-_PER_SUBJECT = (".eta", ".subject", ".kappa")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +58,9 @@ def calibrate(
     Raises
     ------
     SpecError
-        If the study has several endpoints: their values would have to be drawn together.
+        If the study has several endpoints, whose values would have to be drawn together, or leaves out values below a limit.
     """
+    _refuse_left_out(analysis)
     fitted = build_model(analysis)
     truths = fitted.prior(count=replicates, seed=seed)
     predicted, _ = fitted.predict(truths, seed=seed)
@@ -73,6 +73,13 @@ def calibrate(
             progress(index, replicates)
         truth = truths.isel(draw=[index])
         yield _one(_with_values(analysis, values[index]), truth, seed=seed + index, cores=cores)
+
+
+def _refuse_left_out(analysis: Analysis | PopulationAnalysis) -> None:
+    """Values that are left out below a limit (method M1) are left out of the likelihood too, and no simulation of it has them."""
+    if isinstance(analysis, PopulationAnalysis) and BlqMethod.M1 in analysis.blq.values():
+        where, message = analysis.name, "values below a limit that are left out (M1) cannot be calibrated"
+        raise SpecError(Finding(code="E_UNSUPPORTED", where=where, message=message, hint="write method M3 or M4"))
 
 
 def uniformity(shares: NDArray[np.float64], *, bins: int) -> float:
@@ -91,7 +98,7 @@ def _one(analysis: Analysis | PopulationAnalysis, truth: xr.Dataset, *, seed: in
     shares = {
         str(name): float(np.mean(draws[name].values < float(truth[name].values.squeeze())))
         for name in draws.data_vars
-        if name in truth and draws[name].ndim == len(("chain", "draw")) and not str(name).endswith(_PER_SUBJECT)
+        if name in truth and draws[name].dims == ("chain", "draw")  # not what each subject has of its own
     }
     likelihood = tree["log_likelihood"].to_dataset()
     (drawn,) = (likelihood[name].sum("obs_id").values for name in likelihood.data_vars)

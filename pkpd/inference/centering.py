@@ -25,6 +25,9 @@ from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 SPREADS = (".between", ".occasion")
 MOST_STEPS = 150
 OFF_CENTER = 0.01
+LARGEST_SLOPE = (
+    1e3  # residual errors per deviate: who is known better needs no better center, and the matrices stay invertible
+)
 type Draw = dict[str, Array]
 
 
@@ -65,8 +68,8 @@ def centering_and_mode(
     weights = np.zeros((len(names), design.subjects))
     told, roots = np.zeros((2, design.subjects, len(names), len(names)))
     for subject in range(design.subjects):
-        mine = slopes[:, design.obs_subject == subject]
-        curvature = np.eye(len(names)) + np.nan_to_num(mine @ mine.T, posinf=1e12)
+        mine = np.clip(np.nan_to_num(slopes[:, design.obs_subject == subject]), -LARGEST_SLOPE, LARGEST_SLOPE)
+        curvature = np.eye(len(names)) + mine @ mine.T
         left = np.linalg.inv(curvature)
         weights[:, subject] = np.clip(1.0 - np.diag(left), 0.0, 1.0)
         told[subject] = np.eye(len(names)) - left
@@ -75,7 +78,7 @@ def centering_and_mode(
 
 
 def _spread(parameter: PopulationParameter, mode: Mapping[str, NDArray[np.float64]]) -> float:
-    """Spread between subjects at the most probable values."""
+    """Spread between subjects as it is held while the most probable values are looked for: the center of its prior."""
     assert parameter.between is not None
     return float(mode.get(f"{parameter.name}.between", np.asarray(parameter.between.sd.location)))
 

@@ -20,6 +20,7 @@ from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
 from pkpd.dynamics.events.mesh import Mesh
+from pkpd.errors import Finding, SpecError
 from pkpd.inference.centering import centering_and_mode, start_of
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
@@ -47,6 +48,14 @@ TOLERANCE = 1e-4
 PILOT_DRAWS, PILOT_SEED = 4, 20251225
 
 
+def _refuse_no_steady_state(analysis: PopulationAnalysis, design: PopulationDesign) -> None:
+    if np.isfinite(design.error) or not np.any(analysis.study.data["steady"].values):
+        return
+    message = "the table has doses at steady state, and under draws of the priors repeated doses lead to none"
+    hint = "write the doses out with ADDL and II in place of SS, or narrow the priors"
+    raise SpecError(Finding(code="E_NO_STEADY_STATE", where=analysis.name, message=message, hint=hint))
+
+
 def population_fit(
     analysis: PopulationAnalysis,
     *,
@@ -61,6 +70,7 @@ def population_fit(
         if steps is None
         else replace(design, steps=steps[0], mesh=steps[1])
     )
+    _refuse_no_steady_state(analysis, design)
     if centering is None or start is None:
         centering, mode = centering_and_mode(analysis, design)
         start = start_of(analysis, centering, mode)

@@ -89,9 +89,9 @@ def _processes(
     others = set(multiprocessing.active_children())
     shared = (fitted.recipe(), options, done, divergent, turn, free)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=shared) as pool:
-        with _deaf_to_interruptions():
-            futures = [pool.submit(_work, chain) for chain in range(options.chains)]
         try:
+            with _deaf_to_interruptions():
+                futures = [pool.submit(_work, chain) for chain in range(options.chains)]
             while wait(futures, timeout=POLL_SECONDS).not_done:
                 progress(sum(done), total, f"sampling, {sum(divergent)} divergences")
         except BaseException:

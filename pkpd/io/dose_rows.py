@@ -9,12 +9,11 @@ import numpy as np
 from pkpd.domain.dosing import Amount, AmountBasis, Route
 from pkpd.domain.study import Administration, Subject
 from pkpd.io.decode import closest_hint
+from pkpd.io.dose_rules import LARGEST_ADDL, MODELED_RATES
 from pkpd.io.layout import Columns, Layout
 from pkpd.io.records import Record, RowReport
-from pkpd.io.routes import route_choices, usual_route, wrong_route
+from pkpd.io.routes import is_unreadable, route_choices, usual_route, wrong_route
 
-_LARGEST_ADDL = 10_000
-_MODELED_RATES = (-1.0, -2.0)
 _RATE_TOLERANCE = 1e-4
 
 
@@ -76,7 +75,7 @@ def _route(record: Record, drug: str | None, layout: Layout, report: RowReport) 
     text = record.words.get("ROUTE")
     if text is None:
         usual = usual_route(drug or "", layout.setting)
-        if usual is None and drug is not None:
+        if usual is None and drug is not None and not is_unreadable(drug, layout.setting):
             message = f"is missing, and {drug} has no usual route in the setting '{layout.setting}'"
             hint = f"write one of {', '.join(route_choices(drug, layout.setting))}"
             report.add(record.line, "E_ROUTE", "ROUTE", message, hint)
@@ -94,7 +93,7 @@ def _route(record: Record, drug: str | None, layout: Layout, report: RowReport) 
 def _duration(record: Record, amount: float, columns: Columns, report: RowReport) -> int:
     """Minutes of infusion, from DUR or from RATE; 0 for a bolus or after a finding."""
     rate, length = record.numbers.get("RATE", 0.0), record.numbers.get("DUR", 0.0)
-    if rate in _MODELED_RATES:
+    if rate in MODELED_RATES:
         report.refuse(record.line, "RATE", f"a rate or duration that is modeled (RATE = {rate:g})", "write the rate")
         return 0
     for name, value in (("RATE", rate), ("DUR", length)):
@@ -114,8 +113,8 @@ def _duration(record: Record, amount: float, columns: Columns, report: RowReport
 def _repeats(record: Record, columns: Columns, report: RowReport) -> tuple[int, int]:
     """Number of further doses and the minutes between them."""
     repeats, interval = record.numbers.get("ADDL", 0.0), record.numbers.get("II", 0.0)
-    if repeats < 0.0 or repeats != int(repeats) or repeats > _LARGEST_ADDL:
-        hint = f"write a whole number from 0 to {_LARGEST_ADDL}"
+    if repeats < 0.0 or repeats != int(repeats) or repeats > LARGEST_ADDL:
+        hint = f"write a whole number from 0 to {LARGEST_ADDL}"
         report.add(record.line, "E_EVENT", "ADDL", f"{repeats:g} is not a number of further doses", hint)
     elif repeats and interval <= 0.0:
         report.add(record.line, "E_EVENT", "ADDL", "needs the time between doses", "write a time above zero in II")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,11 @@ from pkpd.domain.event_model import EventModel
 from pkpd.domain.events import DOSE, OBSERVATION, OTHER, RESET_AND_DOSE, EventTable
 from pkpd.errors import Finding, Severity
 from pkpd.io.decode import closest_hint
+from pkpd.io.dose_rules import DoseCells
 from pkpd.io.tables import Table
 
 COLUMNS = ("ID", "TIME", "EVID", "AMT", "CMT", "RATE", "II", "ADDL", "SS", "MDV", "DV")
 _RECORD_COLUMNS = ("TIME", "EVID", "AMT", "CMT", "RATE", "II", "ADDL", "SS", "MDV")
-_LARGEST_ADDL = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +166,8 @@ def _check(  # noqa: PLR0912  # one branch per rule
             continue
         if not first and time < value["TIME"][row - 1] and evid not in (3.0, 4.0) and numbers["TIME"][row] is not None:
             report(row, "E_NOT_SORTED", f"TIME: {time:g} is before the row above", "sort the rows of a subject by TIME")
-        for name, whole in (("ADDL", repeats), ("SS", steady), ("CMT", compartment)):
-            if whole != int(whole):
-                report(row, "E_EVENT", f"{name}: {whole:g} is not a whole number")
-        if amount < 0.0:
-            report(row, "E_EVENT", f"AMT: {amount:g} is negative", "write a dose of zero or more")
+        if compartment != int(compartment):
+            report(row, "E_EVENT", f"CMT: {compartment:g} is not a whole number", "write the number of a compartment")
         if evid not in (DOSE, RESET_AND_DOSE):
             if amount > 0.0:
                 report(
@@ -182,7 +179,9 @@ def _check(  # noqa: PLR0912  # one branch per rule
             if compartment < 0.0:
                 report(row, "E_UNSUPPORTED", "CMT: turning a compartment off: not supported", "write its number")
             continue
-        _check_amounts(report, row, model, rate, interval, repeats, steady, amount, grows=grows)
+        cells = DoseCells(amount=amount, rate=rate, interval=interval, additional=repeats, steady=steady)
+        for code, column, message, hint in cells.contradictions(structure=model.structure, grows=grows):
+            report(row, code, f"{column}: {message}", hint)
         if compartments is None:
             continue
         if not 1.0 <= compartment <= len(compartments):
@@ -203,35 +202,3 @@ def _check(  # noqa: PLR0912  # one branch per rule
                     f"RATE: {code:g} needs the {word} of '{name}'",
                     f"write {word} under [compartment.{name}] of {model.where}",
                 )
-
-
-def _check_amounts(
-    report: Callable[..., None],
-    row: int,
-    model: EventModel,
-    rate: float,
-    interval: float,
-    repeats: float,
-    steady: float,
-    amount: float,
-    *,
-    grows: bool,
-) -> None:
-    """What contradicts itself in the row of a dose, wherever it goes."""
-    if rate < 0.0 and rate not in (-1.0, -2.0):
-        report(row, "E_EVENT", f"RATE: {rate:g} is negative", "write a rate, 0, -1 or -2")
-    if interval < 0.0:
-        report(row, "E_EVENT", f"II: {interval:g} is negative")
-    if repeats < 0.0 or repeats > _LARGEST_ADDL:
-        report(row, "E_EVENT", f"ADDL: {repeats:g} is not a number of further doses", f"write 0 to {_LARGEST_ADDL}")
-    elif repeats > 0.0 and interval <= 0.0:
-        report(row, "E_EVENT", "ADDL: needs the time between doses", "write a time above zero in II")
-    if steady not in (0.0, 1.0, 2.0):
-        report(row, "E_UNSUPPORTED", f"SS: {steady:g}: not supported", "write 0, 1 or 2")
-    elif steady and grows:
-        message = f"SS: the tumor of '{model.structure}' grows, so that there is no steady state"
-        report(row, "E_NO_STEADY_STATE", message, "write the doses out with ADDL and II, and SS 0")
-    elif steady and amount == 0.0 and (rate in (0.0, -2.0) or interval > 0.0 or repeats):
-        report(row, "E_EVENT", "SS: an infusion without end needs AMT 0, II 0, ADDL 0 and a RATE above 0 or -1")
-    elif steady and amount > 0.0 and interval <= 0.0:
-        report(row, "E_EVENT", "SS: needs the time between doses", "write a time above zero in II")

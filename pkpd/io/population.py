@@ -36,6 +36,7 @@ from pkpd.io.population_layout import PopulationLayout, RowOrder, read_populatio
 from pkpd.io.population_table import read_population_table
 from pkpd.io.prior_tables import NONE, read_evidence, read_prior, read_spread
 from pkpd.io.structures import (
+    compartments,
     endpoint_parameters,
     endpoints,
     output_units,
@@ -126,6 +127,7 @@ def _read(root: TomlTable, path: Path, findings: list[Finding]) -> PopulationAna
     if read is None:
         return None
     _refuse_zeros(read, errors, table.name, findings)
+    _refuse_unmodeled_rates(read, structure, parameters, where=path.name, findings=findings)
     return PopulationAnalysis(
         name=name,
         study=read,
@@ -162,6 +164,31 @@ def _refuse_zeros(
             )
 
 
+def _refuse_unmodeled_rates(
+    study: PopulationStudy,
+    structure: str,
+    parameters: Mapping[str, PopulationParameter],
+    *,
+    where: str,
+    findings: list[Finding],
+) -> None:
+    """RATE -1 and -2 leave the rate or the duration of an infusion to the model, which must then have it."""
+    names = compartments(structure)
+    numbers, rates = (study.data[name].values.tolist() for name in ("compartment", "rate_mg_h"))
+    for number, rate in sorted(set(zip(numbers, rates, strict=True))):
+        word = {-1.0: "rate", -2.0: "duration"}.get(rate)
+        if word is not None and 1 <= number <= len(names) and f"{names[number - 1]}.{word}" not in parameters:
+            name = names[number - 1]
+            findings.append(
+                Finding(
+                    code="E_MISSING_PARAMETER",
+                    where=f"{where}: compartment.{name}",
+                    message=f"RATE {rate:g} leaves the {word} of a dose into '{name}' to the model, and there is none",
+                    hint=f"write [compartment.{name}.{word}], or the rate in the table",
+                )
+            )
+
+
 def _structure(root: TomlTable) -> str | None:
     model = root.table("model")
     name = None if model is None else model.text("structure", example="one_compartment_oral")
@@ -183,9 +210,9 @@ def _parameters(
     table = root.table("parameters")
     if table is not None:
         tables += list(table.tables())
-    compartments = root.table("compartment", required=False)
-    if compartments is not None:
-        for compartment, inner in compartments.tables():
+    entries = root.table("compartment", required=False)
+    if entries is not None:
+        for compartment, inner in entries.tables():
             tables += [(f"{compartment}.{word}", each) for word, each in inner.tables()]
     for name, each in tables:
         if structure and name not in unit:

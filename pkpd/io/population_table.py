@@ -16,6 +16,7 @@ from pkpd.domain.population import BlqMethod, PopulationStudy
 from pkpd.domain.study import LEFT_CENSORED, NOT_CENSORED, ONLY_ARM
 from pkpd.errors import Finding, Severity
 from pkpd.io.decode import closest_hint
+from pkpd.io.dose_rules import DoseCells
 from pkpd.io.population_layout import COLUMNS, EmptyValues, PopulationLayout, RowOrder
 from pkpd.io.structures import compartments, grows, responses
 from pkpd.io.tables import Row, Table, read_table
@@ -221,12 +222,12 @@ class _Reader:
             self.report(row.line, "E_MISSING_VALUE", "ID or TIME", "is missing", "every row needs both")
             return
         amount = self.number(row, "AMT")
-        evid = int(self.number(row, "EVID", float(amount != 0.0)))
+        evid = self.number(row, "EVID", float(amount != 0.0))
         dvid = cells.get(self.names.get("DVID", ""), "")
         if evid == 0 and dvid and dvid in self.layout.ignored_observations:
             return
         if evid not in _EVENTS:
-            self.report(row.line, "E_EVENT", "EVID", f"{evid} is not a kind of event", "write 0, 1, 2, 3 or 4")
+            self.report(row.line, "E_EVENT", "EVID", f"{evid:g} is not a kind of event", "write 0, 1, 2, 3 or 4")
             return
         if evid in (3, 4) and self.layout.order is RowOrder.ANY:
             hint = 'sort the rows by hand and write order = "time" in [study]'
@@ -249,7 +250,7 @@ class _Reader:
                 "subject": subject,
                 "arm": cells.get(self.names.get("ARM", ""), ONLY_ARM),
                 "time_h": self.number(row, "TIME") * self.factors.time,
-                "evid": evid,
+                "evid": int(evid),
                 "amount_mg": amount * self.factors.amount * weight if is_dose else 0.0,
                 "rate_mg_h": rate * per_hour if is_dose else 0.0,
                 "interval_h": self.number(row, "II") * self.factors.time if is_dose else 0.0,
@@ -265,21 +266,18 @@ class _Reader:
 
     def check_dose(self, row: Row, amount: float) -> None:
         """Report what contradicts itself in the row of a dose."""
-        rate, steady, interval = self.number(row, "RATE"), self.number(row, "SS"), self.number(row, "II")
-        additional, compartment = self.number(row, "ADDL"), self.number(row, "CMT")
-        if amount < 0.0 or (amount == 0.0 and not (steady and rate > 0.0)):
-            self.report(
-                row.line, "E_NEGATIVE_DOSE", "AMT", f"{amount:g} is not an amount above zero", "write the amount"
-            )
-        if rate < 0.0 and rate not in (-1.0, -2.0):
-            self.report(row.line, "E_EVENT", "RATE", f"{rate:g} is not a rate", "write a rate, 0, -1 or -2")
-        if steady not in (0.0, 1.0, 2.0):
-            self.report(row.line, "E_EVENT", "SS", f"{steady:g} is not a kind of steady state", "write 0, 1 or 2")
-        elif steady and grows(self.structure):
-            message = f"the tumor of '{self.structure}' grows, so that there is no steady state"
-            self.report(row.line, "E_NO_STEADY_STATE", "SS", message, "write the doses out with ADDL and II, and SS 0")
-        if additional and interval <= 0.0:
-            self.report(row.line, "E_EVENT", "ADDL", "needs the time between doses", "write a time above zero in II")
+        compartment = self.number(row, "CMT")
+        cells = DoseCells(
+            amount=amount,
+            rate=self.number(row, "RATE"),
+            interval=self.number(row, "II"),
+            additional=self.number(row, "ADDL"),
+            steady=self.number(row, "SS"),
+        )
+        if amount == 0.0 and not cells.steady:
+            self.report(row.line, "E_NEGATIVE_DOSE", "AMT", "0 is not an amount above zero", "write the amount")
+        for code, column, message, hint in cells.contradictions(structure=self.structure, grows=grows(self.structure)):
+            self.report(row.line, code, column, message, hint)
         if compartment != int(compartment) or not 0 <= compartment <= len(self.compartments):
             words = ", ".join(f"{index} {name}" for index, name in enumerate(self.compartments, start=1))
             self.report(

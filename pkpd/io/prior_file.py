@@ -197,7 +197,7 @@ def _read_setting(table: TomlTable, header: _Header, setting: str, sources: Mapp
 
 def _routes(part: TomlTable) -> tuple[Route, ...]:
     known = tuple(str(route) for route in Route)
-    if "routes" not in part:
+    if not part.values.get("routes"):
         hint = f'write routes = ["oral"], with one or more of {", ".join(known)}'
         part.report("E_MISSING_KEY", "routes", "the routes that the model holds for are missing", hint)
     written = read_texts(part, "routes")

@@ -12,14 +12,22 @@ from pkpd.io.priors import read_component, shipped_prior_names
 
 
 @cache
-def drug_routes(drug: str, setting: str) -> tuple[Route, ...]:
-    """Routes that the model of a shipped drug holds for in a setting; empty where no prior file says them."""
-    if drug not in shipped_prior_names(Kind.DRUG):
-        return ()
+def _said(drug: str, setting: str) -> tuple[Route, ...] | None:
+    """Routes of a shipped drug; None where its prior file does not know the setting, or cannot be used."""
     try:
         return read_component(Kind.DRUG, drug, setting).routes
-    except SpecError:  # said where the analysis names the drug
-        return ()
+    except SpecError:
+        return None
+
+
+def drug_routes(drug: str, setting: str) -> tuple[Route, ...]:
+    """Routes that the model of a shipped drug holds for in a setting; empty where no prior file says them."""
+    return (_said(drug, setting) or ()) if drug in shipped_prior_names(Kind.DRUG) else ()
+
+
+def is_unreadable(drug: str, setting: str) -> bool:
+    """Whether a shipped drug has no routes in a setting, which is said where the analysis names the drug."""
+    return drug in shipped_prior_names(Kind.DRUG) and _said(drug, setting) is None
 
 
 def usual_route(drug: str, setting: str) -> Route | None:

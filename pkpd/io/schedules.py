@@ -14,7 +14,7 @@ from pkpd import units
 from pkpd.domain.dosing import Amount, AmountBasis, Course, Route, Schedule
 from pkpd.errors import Finding, SpecError
 from pkpd.io.decode import TomlTable, closest_hint, load_toml
-from pkpd.io.routes import route_choices, usual_route, wrong_route
+from pkpd.io.routes import is_unreadable, route_choices, usual_route, wrong_route
 
 SCHEMA = 1
 _WHOLE_MINUTE_TOLERANCE = 1e-6
@@ -261,7 +261,7 @@ def _route(words: TomlTable, drug: str | None, setting: str) -> Route | None:
         return route
     words.ask("route")
     usual = usual_route(drug or "", setting)
-    if usual is None and drug is not None:
+    if usual is None and drug is not None and not is_unreadable(drug, setting):
         choices = ", ".join(f'"{route}"' for route in route_choices(drug, setting))
         words.report(
             "E_MISSING_KEY",

@@ -38,7 +38,8 @@ class PopulationDesign:
     mesh
         Steps of each interval, where not all take the same number.
     error
-        Largest change of a prediction, relative to the largest one of the subject, when the steps are doubled.
+        Largest difference of an observed prediction from that of twice the uniform steps, relative to the largest of its endpoint
+        in the subject.
     factors
         Parameter -> number from its written unit to that of the model.
     covariates

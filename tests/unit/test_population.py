@@ -150,6 +150,32 @@ def test_a_bad_row_is_named_with_its_line(tmp_path, row, code):
     assert code in codes(path)
 
 
+@pytest.mark.parametrize(
+    ("cells", "code"),
+    [
+        ({"SS": 1}, "E_EVENT"),  # a steady state without the time between its doses
+        ({"SS": 3}, "E_UNSUPPORTED"),
+        ({"ADDL": -1, "II": 12}, "E_EVENT"),
+        ({"ADDL": 1.5, "II": 12}, "E_EVENT"),
+        ({"ADDL": 2}, "E_EVENT"),
+        ({"II": -12}, "E_EVENT"),
+        ({"RATE": -3}, "E_EVENT"),
+        ({"RATE": -2}, "E_MISSING_PARAMETER"),  # no [compartment.central.duration]
+        ({"EVID": 1.5}, "E_EVENT"),
+    ],
+)
+def test_a_dose_that_contradicts_itself_is_refused(tmp_path, cells, code):
+    names = ("ID", "TIME", "AMT", "EVID", "DV", "WT", "II", "ADDL", "SS", "RATE")
+    dose = {"ID": 0, "TIME": 0, "AMT": 100, "EVID": 1, "DV": ".", "WT": 70} | cells
+    rows = [
+        ",".join(names),
+        ",".join(str(dose.get(name, 0)) for name in names),
+        *(f"0,{time},.,0,1.0,70,0,0,0,0" for time in TIMES_H),
+    ]
+
+    assert codes(write(tmp_path, rows="\n".join(rows) + "\n")) == {code}
+
+
 def test_a_value_of_zero_is_refused_where_the_error_is_on_the_logarithm(tmp_path):
     logarithmic = ANALYSIS.replace('"proportional"\nproportional', '"lognormal"\nresidual').split("[blq")
     without_limit = logarithmic[0] + "[fit]" + logarithmic[1].split("[fit]")[1]

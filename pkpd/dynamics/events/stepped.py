@@ -89,7 +89,8 @@ def over_interval(
     """Amounts at the end of an interval; steps grow from its start, where a dose may have bent the curve.
 
     A drug that is linear by itself is exact at the end. Within the interval it is stepped beside its responses: the method keeps the
-    balance of what enters and leaves, and so the area under the concentration, which exact values at single steps would not.
+    balance of what enters and leaves, and so the area under the concentration, which exact values at single steps would not. A mesh
+    makes each of its steps an interval; its error is measured on the predictions that it gives.
     """
 
     def slope(state: Amounts) -> Amounts:
