@@ -161,7 +161,7 @@ def _checked(table: TomlTable, key: str, spec: ParameterSpec) -> ParameterSpec |
     assert spec.value is not None
     if spec.value > 0.0 or (spec.value == 0.0 and key in _MAY_BE_ZERO):
         return spec
-    table.report("E_RANGE", key, f"{spec.value:g} is not greater than 0")
+    table.report("E_RANGE", key, f"{spec.value:g} is not greater than 0", "write a number above 0")
     return None
 
 
@@ -242,7 +242,7 @@ def _correlations(top: TomlTable, parameters: Mapping[str, ParameterSpec]) -> di
                 hint = "name two parameters that have between = { sd = ... }"
                 inner.report("E_CORRELATION", second, f"'{first}' and '{second}' do not both vary", hint)
             elif value is not None and abs(value) >= 1.0:
-                inner.report("E_RANGE", second, f"{value:g} is not between -1 and 1")
+                inner.report("E_RANGE", second, f"{value:g} is not between -1 and 1", "write a correlation such as 0.5")
             elif value is not None:
                 found[first, second] = value
     return found

@@ -78,6 +78,7 @@ def read_event_rows(
                 code="W_UNUSED_COLUMN",
                 where=table.name,
                 message=f"not used: {', '.join(unused)}",
+                hint=f"name a column in {model.where} to use it",
                 severity=Severity.WARNING,
             )
         )
@@ -115,7 +116,14 @@ def _number(
 ) -> float | None:
     if name not in upper or upper[name] not in cells:
         if name in ("TIME", "EVID") and name in upper:
-            findings.append(Finding(code="E_MISSING_VALUE", where=table.where(line), message=f"{name} is missing"))
+            findings.append(
+                Finding(
+                    code="E_MISSING_VALUE",
+                    where=table.where(line),
+                    message=f"{name} is missing",
+                    hint=f"every row needs a value of {name}",
+                )
+            )
         return None
     text = cells[upper[name]]
     try:

@@ -258,7 +258,8 @@ def _deviates(spec: EventModel, rows: EventRows, seed: int, findings: list[Findi
         root = np.linalg.cholesky(correlation)
     except np.linalg.LinAlgError:
         message = "these correlations contradict each other (the matrix is not positive definite)"
-        findings.append(Finding(code="E_CORRELATION", where=f"{spec.where}: correlation", message=message))
+        hint = "bring the correlations of each three parameters closer to each other, or to 0"
+        findings.append(Finding(code="E_CORRELATION", where=f"{spec.where}: correlation", message=message, hint=hint))
         return {}
     drawn = np.empty((len(rows.names), len(varying)))
     for index, name in enumerate(rows.names):
@@ -297,13 +298,12 @@ def _run(
     found = amounts[plan.subject_of_row, plan.record_of_row]
     if not np.all(np.isfinite(found)):
         row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+        sought = bool(steady[rows.events.subject == rows.events.subject[row]].any())
         raise DataError(
             Finding(
-                code="E_NO_STEADY_STATE" if steady.any() else "E_NOT_FINITE",
+                code="E_NO_STEADY_STATE" if sought else "E_NOT_FINITE",
                 where=f"subject {rows.names[rows.events.subject[row]]}, TIME {rows.time[row]:g}",
-                message="no steady state is reached under these doses"
-                if steady.any()
-                else "the amounts are not finite",
+                message="no steady state is reached under these doses" if sought else "the amounts are not finite",
                 hint="elimination may be slower than the doses, or the response may swing by itself; check doses and parameters",
             )
         )
