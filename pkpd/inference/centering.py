@@ -1,4 +1,4 @@
-"""How individual values are sampled: how far as themselves, and along which directions; and where the chains start.
+"""How far each individual value is sampled as itself, as far as its subject's data tell it; and where the chains start.
 
 Chains start at the most probable individual values. Where all individuals start alike, the density of values that are sampled
 as themselves grows without bound as their spread goes to zero, and a chain may follow it.
@@ -16,36 +16,31 @@ from jaxtyping import Array
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from pkpd.domain.population import PopulationAnalysis, PopulationParameter
+from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Family, Prior, Scale
 from pkpd.inference.population_model import observations_of, pointwise, sampled_priors
-from pkpd.inference.told import Centering
 from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 
 SPREADS = (".between", ".occasion")
 MOST_STEPS = 150
 OFF_CENTER = 0.01
-LARGEST_SLOPE = (
-    1e3  # residual errors per deviate: who is known better needs no better center, and the matrices stay invertible
-)
 type Draw = dict[str, Array]
 
 
-def centering_and_mode(
+def weights_and_mode(
     analysis: PopulationAnalysis, design: PopulationDesign
-) -> tuple[Centering, dict[str, NDArray[np.float64]]]:
-    """How the individual values are sampled; and the most probable values by their names in the posterior.
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """Parameter -> weight of each subject; and the most probable values by their names in the posterior.
 
-    A weight is one minus the variance that a standard normal deviate keeps once the subject's observations are known: Gauss-Newton
-    curvature of a normal residual with the same standard deviation, at the most probable values under spreads at the median of
-    their priors.
+    One minus the variance that a standard normal deviate keeps once the subject's observations are known: Gauss-Newton curvature of
+    a normal residual with the same standard deviation, at the most probable values under spreads at the median of their priors. The
+    weights steer the sampler only: the posterior is the same for all of them.
     """
     names = [name for name, each in analysis.parameters.items() if each.between is not None]
     mode = _most_probable(analysis, design, names)
     values = {name: np.asarray(value) for name, value in mode.items()}
     if not names:
-        none = np.zeros((design.subjects, 0, 0))
-        return Centering(weights={}, told=none, roots=none), values
+        return {}, values
     rows = observations_of(analysis)
 
     def standardized(deviates: Array) -> Array:
@@ -64,23 +59,12 @@ def centering_and_mode(
     slope = jax.jit(lambda along: jax.jvp(standardized, (start,), (along,))[1])
     none = jnp.zeros_like(start)
     slopes = np.stack([np.asarray(slope(none.at[index].set(1.0))) for index in range(len(names))])
-    spreads = np.asarray([_spread(analysis.parameters[name], values) for name in names])
     weights = np.zeros((len(names), design.subjects))
-    told, roots = np.zeros((2, design.subjects, len(names), len(names)))
     for subject in range(design.subjects):
-        mine = np.clip(np.nan_to_num(slopes[:, design.obs_subject == subject]), -LARGEST_SLOPE, LARGEST_SLOPE)
-        curvature = np.eye(len(names)) + mine @ mine.T
-        left = np.linalg.inv(curvature)
-        weights[:, subject] = np.clip(1.0 - np.diag(left), 0.0, 1.0)
-        told[subject] = np.eye(len(names)) - left
-        roots[subject] = spreads[:, None] ** weights[:, subject, None] * np.linalg.cholesky(0.5 * (left + left.T))
-    return Centering(weights=dict(zip(names, weights, strict=True)), told=told, roots=roots), values
-
-
-def _spread(parameter: PopulationParameter, mode: Mapping[str, NDArray[np.float64]]) -> float:
-    """Spread between subjects as it is held while the most probable values are looked for: the center of its prior."""
-    assert parameter.between is not None
-    return float(mode.get(f"{parameter.name}.between", np.asarray(parameter.between.sd.location)))
+        mine = slopes[:, design.obs_subject == subject]
+        curvature = np.eye(len(names)) + np.nan_to_num(mine @ mine.T, posinf=1e12)
+        weights[:, subject] = 1.0 - np.diag(np.linalg.inv(curvature))
+    return dict(zip(names, np.clip(weights, 0.0, 1.0), strict=True)), values
 
 
 def _most_probable(analysis: PopulationAnalysis, design: PopulationDesign, names: list[str]) -> Draw:
@@ -134,7 +118,7 @@ def _value(prior: Prior) -> Callable[[Array], Array]:
 
 def start_of(
     analysis: PopulationAnalysis,
-    centering: Centering,
+    weights: Mapping[str, NDArray[np.float64]],
     mode: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, NDArray[np.float64]]:
     """Value of every sampled variable at the most probable values."""
@@ -144,32 +128,21 @@ def start_of(
             start[name] = np.asarray(mode[name])
         elif prior.family is not Family.BETA:
             start[f"{name}.deviate"] = np.asarray(_deviate(prior, float(mode[name])))
-    names = list(centering.weights)
-    centers, spreads = np.zeros(len(names)), np.ones(len(names))
-    for index, name in enumerate(names):
-        parameter = analysis.parameters[name]
-        assert parameter.between is not None
-        typical = float(mode.get(name, np.asarray(parameter.typical.location)))
-        middle = float(parameter.typical.quantile(0.5))
-        centers[index] = _on_scale(parameter.between.scale, typical) - _on_scale(parameter.between.scale, middle)
-        spreads[index] = _spread(parameter, mode)
-    for index, name in enumerate(names if analysis.correlations else ()):
-        weight = centering.weights[name]
-        start[f"{name}.centered"] = weight * centers[index] + spreads[index] ** weight * _off_center(
-            mode[f"{name}.eta"]
-        )
-    if names and not analysis.correlations:
-        weights = np.stack([centering.weights[name] for name in names], axis=1)
-        deviates = np.stack([_off_center(mode[f"{name}.eta"]) for name in names], axis=1)
-        moved = spreads**weights * (deviates + centering.told @ (centers / spreads))
-        sampled = np.linalg.solve(centering.roots, moved[..., None])[..., 0]
-        start |= {f"{name}.centered": sampled[:, index] for index, name in enumerate(names)}
+    for name, parameter in analysis.parameters.items():
+        if parameter.between is not None:
+            typical, middle = (
+                float(mode.get(name, np.asarray(parameter.typical.location))),
+                parameter.typical.quantile(0.5),
+            )
+            center = float(
+                _on_scale(parameter.between.scale, typical) - _on_scale(parameter.between.scale, float(middle))
+            )
+            spread = float(mode.get(f"{name}.between", np.asarray(parameter.between.sd.location)))
+            weight = weights[name]
+            # the sampler refuses a start without a slope, as a subject has who was never observed
+            deviation = np.where(mode[f"{name}.eta"] == 0.0, OFF_CENTER, mode[f"{name}.eta"])
+            start[f"{name}.centered"] = weight * center + spread**weight * deviation
     return start
-
-
-def _off_center(deviates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sampler refuses a start without a slope, as a subject has who was never observed."""
-    return np.where(deviates == 0.0, OFF_CENTER, deviates)
 
 
 def _deviate(prior: Prior, value: float) -> float:

@@ -21,7 +21,7 @@ from pkpd.domain.prior import Prior, Scale
 from pkpd.dynamics.base import AbstractLinearPKModel
 from pkpd.dynamics.events.mesh import Mesh
 from pkpd.errors import Finding, SpecError
-from pkpd.inference.centering import centering_and_mode, start_of
+from pkpd.inference.centering import start_of, weights_and_mode
 from pkpd.inference.fit_model import AbstractFitModel, Label
 from pkpd.inference.population_model import (
     build_population_model,
@@ -32,7 +32,6 @@ from pkpd.inference.population_model import (
     pointwise,
     sampled_priors,
 )
-from pkpd.inference.told import Centering
 from pkpd.simulate.draws import prior_draws, stream
 from pkpd.simulate.population import (
     PopulationDesign,
@@ -59,11 +58,11 @@ def _refuse_no_steady_state(analysis: PopulationAnalysis, design: PopulationDesi
 def population_fit(
     analysis: PopulationAnalysis,
     *,
-    centering: Centering | None = None,
+    weights: Mapping[str, NDArray[np.float64]] | None = None,
     start: Mapping[str, NDArray[np.float64]] | None = None,
     steps: tuple[int, Mesh | None] | None = None,
 ) -> PopulationFit:
-    """Model of a population analysis; centering, start and steps that were found before are taken as they are."""
+    """Model of a population analysis; weights, start and steps that were found before are taken as they are."""
     design = population_design(analysis)
     design = (
         with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE)
@@ -71,14 +70,14 @@ def population_fit(
         else replace(design, steps=steps[0], mesh=steps[1])
     )
     _refuse_no_steady_state(analysis, design)
-    if centering is None or start is None:
-        centering, mode = centering_and_mode(analysis, design)
-        start = start_of(analysis, centering, mode)
+    if weights is None or start is None:
+        weights, mode = weights_and_mode(analysis, design)
+        start = start_of(analysis, weights, mode)
     return PopulationFit(
-        model=build_population_model(analysis, design, centering),
+        model=build_population_model(analysis, design, weights),
         analysis=analysis,
         design=design,
-        centering=centering,
+        weights=weights,
         start=start,
     )
 
@@ -106,8 +105,8 @@ class PopulationFit(AbstractFitModel):
 
     Attributes
     ----------
-    centering
-        How the individual values are sampled.
+    weights
+        Parameter -> how far each subject's value is sampled as itself.
     start
         Sampled variable -> its value at the most probable values.
     """
@@ -115,7 +114,7 @@ class PopulationFit(AbstractFitModel):
     model: pm.Model
     analysis: PopulationAnalysis
     design: PopulationDesign
-    centering: Centering
+    weights: Mapping[str, NDArray[np.float64]]
     start: Mapping[str, NDArray[np.float64]]
 
     @property
@@ -124,9 +123,9 @@ class PopulationFit(AbstractFitModel):
         return 0
 
     def recipe(self) -> Callable[[], AbstractFitModel]:
-        """Builds it again with the centering that was found here."""
+        """Builds it again with the weights that were found here."""
         steps = (self.design.steps, self.design.mesh)
-        return partial(population_fit, self.analysis, centering=self.centering, start=self.start, steps=steps)
+        return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=steps)
 
     def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
         """The most probable values."""

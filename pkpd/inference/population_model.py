@@ -16,8 +16,7 @@ from pytensor.link.jax.ops import wrap_jax
 from pkpd.domain.population import Correlation, PopulationAnalysis, PopulationParameter
 from pkpd.domain.prior import Prior
 from pkpd.domain.study import LEFT_CENSORED
-from pkpd.inference.declare import Symbol, declare_prior, forward, log
-from pkpd.inference.told import Centering
+from pkpd.inference.declare import Symbol, declare_prior, forward
 from pkpd.simulate.population import PopulationDesign, categories_of, endpoint_of, predictions
 
 
@@ -64,13 +63,15 @@ def cholesky_row(partial: Mapping[tuple[int, int], Any], row: int) -> list[Any]:
 
 
 def build_population_model(
-    analysis: PopulationAnalysis,
-    design: PopulationDesign,
-    centering: Centering,
+    analysis: PopulationAnalysis, design: PopulationDesign, weights: Mapping[str, NDArray[np.float64]]
 ) -> pm.Model:
     """PyMC model of a population analysis.
 
-    Where there are correlations, `centering` gives the weight of each parameter alone.
+    Parameters
+    ----------
+    weights
+        Parameter -> for each subject, how far its individual value is sampled as itself (1) rather than as a standard normal
+        deviate (0).
     """
     study = analysis.study
     coords: dict[str, Any] = {
@@ -82,12 +83,10 @@ def build_population_model(
         values = {name: declare_prior(name, prior) for name, prior in sampled_priors(analysis).items()}
         correlated = {name for each in analysis.correlations for name in each.parameters}
         for correlation in analysis.correlations:
-            _declare_correlated(analysis, correlation, values, centering.weights)
-        if not analysis.correlations:
-            _declare_together(analysis, values, centering)
+            _declare_correlated(analysis, correlation, values, weights)
         for name, parameter in analysis.parameters.items():
-            if analysis.correlations and parameter.between is not None and name not in correlated:
-                deviate = _individual(parameter, values, centering.weights, shift=0.0, width=1.0)
+            if parameter.between is not None and name not in correlated:
+                deviate = _individual(parameter, values, weights, shift=0.0, width=1.0)
                 values[f"{name}.eta"] = pm.Deterministic(f"{name}.eta", deviate, dims="subject")
             if parameter.occasion is not None:
                 values[f"{name}.kappa"] = pm.Normal(f"{name}.kappa", 0.0, 1.0, dims=("subject", "occasion"))
@@ -128,34 +127,6 @@ def _declare_correlated(
             pm.Deterministic(correlation_names(correlation)[row, column], pt.as_tensor(together))
 
 
-def _declare_together(analysis: PopulationAnalysis, values: dict[str, Symbol], centering: Centering) -> None:
-    """Standardized deviations of all parameters of each subject, by variables that its data leave apart and where they are.
-
-    With the matrix `W` of what the data of the subject tell, its diagonal `w`, centers `m`, spreads `s` and the constant matrix `R`,
-    the deviations are `s^-w (R u) - W (m / s)`. See docs/decisions/005-partial-centering.md.
-    """
-    names = list(centering.weights)
-    places = [_center_and_spread(analysis.parameters[name], values) for name in names]
-    relative = [center / spread for center, spread in places]
-    sampled = [pm.Flat(f"{name}.centered", dims="subject") for name in names]
-    for row, (name, (_, spread)) in enumerate(zip(names, places, strict=True)):
-        weight, told, root = centering.weights[name], centering.told[:, row], centering.roots[:, row]
-        moved: Any = sum((root[:, k] * sampled[k] for k in range(row + 1)), start=pt.zeros(1))
-        pulled: Any = sum((told[:, k] * each for k, each in enumerate(relative)), start=pt.zeros(1))
-        deviate: Any = spread ** (-weight) * moved - pulled
-        pm.Potential(f"{name}.density", -0.5 * deviate**2 - weight * log(spread))
-        values[f"{name}.eta"] = pm.Deterministic(f"{name}.eta", deviate, dims="subject")
-
-
-def _center_and_spread(parameter: PopulationParameter, values: Mapping[str, Symbol]) -> tuple[Symbol, Symbol]:
-    """How far the typical value lies from the middle of its prior, and the spread between subjects, on the scale of the spread."""
-    assert parameter.between is not None
-    typical: Any = values.get(parameter.name, parameter.typical.location)
-    spread: Any = values.get(f"{parameter.name}.between", parameter.between.sd.location)
-    origin = forward(parameter.between, pt.as_tensor(float(parameter.typical.quantile(0.5))))
-    return forward(parameter.between, pt.as_tensor(typical)) - origin, pt.as_tensor(spread)
-
-
 def _individual(
     parameter: PopulationParameter,
     values: Mapping[str, Symbol],
@@ -170,9 +141,11 @@ def _individual(
     individual value itself, with 0 a standard normal deviate. See docs/decisions/005-partial-centering.md.
     """
     assert parameter.between is not None
-    name = parameter.name
-    middle, spread = _center_and_spread(parameter, values)
-    center = middle + spread * shift
+    name, prior = parameter.name, parameter.between.sd
+    typical: Any = values.get(name, parameter.typical.location)
+    spread: Any = values.get(f"{name}.between", prior.location)
+    origin = forward(parameter.between, pt.as_tensor(float(parameter.typical.quantile(0.5))))
+    center = forward(parameter.between, pt.as_tensor(typical)) - origin + spread * shift
     weight = weights[name]
     scale = spread * width
     sampled: Any = pm.Normal(f"{name}.centered", weight * center, scale**weight, dims="subject")

@@ -12,9 +12,7 @@ from pkpd.dynamics.base import AbstractEndpoint
 from pkpd.errors import Severity
 from pkpd.inference import fit
 from pkpd.inference.model import build_model
-from pkpd.inference.population_fit import PopulationFit
-from pkpd.inference.population_model import build_population_model, cholesky_row
-from pkpd.inference.told import Centering
+from pkpd.inference.population_model import cholesky_row
 from pkpd.io.population import examine_population, is_population, read_population
 from pkpd.registry import Registry
 
@@ -265,35 +263,6 @@ def test_the_density_does_not_depend_on_how_individuals_are_sampled(tmp_path):
 
     assert {"clearance.centered", "volume.centered"} <= names
     assert np.isfinite(fitted.model.compile_logp()(fitted.model.initial_point()))
-
-
-def test_the_variables_of_individuals_leave_the_density_as_it_is(tmp_path):
-    start, end = ANALYSIS.index("[[correlation]]"), ANALYSIS.index("[error.concentration]")
-    fitted = build_model(read_population(write(tmp_path, ANALYSIS[:start] + ANALYSIS[end:])))
-    assert isinstance(fitted, PopulationFit)
-    found, names = fitted.centering, ("clearance", "volume")
-    none = Centering(
-        weights=dict.fromkeys(names, np.zeros(6)), told=0.0 * found.told, roots=found.told * 0.0 + np.eye(2)
-    )
-    plain = build_population_model(fitted.analysis, fitted.design, none)
-    random = np.random.default_rng(1)
-    point = {
-        name: np.asarray(random.normal(0.0, 0.3, np.shape(value))) for name, value in plain.initial_point().items()
-    }
-    deviates = random.standard_normal((6, 2))
-    spread = 0.3 * np.exp(0.5 * np.asarray([point[f"{name}.between.deviate"] for name in names]))
-    center = np.asarray([0.5 * point[f"{name}.deviate"] for name in names])
-    weights = np.stack([found.weights[name] for name in names], axis=1)
-    moved = spread**weights * (deviates + found.told @ (center / spread))
-    sampled = np.linalg.solve(found.roots, moved[..., None])[..., 0]
-
-    def density(model, values):
-        return model.compile_logp()(point | {f"{name}.centered": values[:, k] for k, name in enumerate(names)})
-
-    # the same deviates by two ways; the ways differ by the volume that the spreads take up
-    stretch = np.sum(weights * np.log(spread))
-    assert density(fitted.model, sampled) + stretch == pytest.approx(density(plain, deviates), rel=1e-6)
-    assert np.abs(found.roots[:, 1, 0]).max() > 0.0
 
 
 def test_a_report_shows_observed_values_priors_gate_and_sources_of_a_population_fit(posterior, tmp_path):
