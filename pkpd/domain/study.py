@@ -151,6 +151,16 @@ class Study:
         )
 
 
+def with_values(data: xr.Dataset, values: NDArray[np.float64]) -> xr.Dataset:
+    """The dataset of a study with other values, `[obs_id]`; one below its limit is censored there."""
+    limit = data["lower_limit"].values
+    below = values < limit  # never where there is no limit
+    return data.assign(
+        value=data["value"].copy(data=np.where(below, limit, values)),
+        censored=data["censored"].copy(data=np.where(below, LEFT_CENSORED, NOT_CENSORED)),
+    )
+
+
 def build_study(
     *,
     name: str,

@@ -17,14 +17,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from pkpd.domain.population import BlqMethod, PopulationAnalysis
-from pkpd.domain.study import LEFT_CENSORED, NOT_CENSORED, Analysis, Study
+from pkpd.domain.study import Analysis, with_values
 from pkpd.errors import Finding, SpecError
-from pkpd.inference.checks import gate
+from pkpd.inference.fit import fit_built
 from pkpd.inference.fit_model import AbstractFitModel
 from pkpd.inference.model import build_model
-from pkpd.inference.results import assemble
-from pkpd.inference.sample import sample
-from pkpd.posterior import Posterior
 
 LOG_LIKELIHOOD = "log-likelihood"
 
@@ -72,7 +69,8 @@ def calibrate(
         if progress is not None:
             progress(index, replicates)
         truth = truths.isel(draw=[index])
-        yield _one(_with_values(analysis, values[index]), truth, seed=seed + index, cores=cores)
+        study = replace(analysis.study, data=with_values(analysis.study.data, values[index]))
+        yield _one(replace(analysis, study=study), truth, seed=seed + index, cores=cores)
 
 
 def _refuse_left_out(analysis: Analysis | PopulationAnalysis) -> None:
@@ -93,42 +91,20 @@ def uniformity(shares: NDArray[np.float64], *, bins: int) -> float:
 def _one(analysis: Analysis | PopulationAnalysis, truth: xr.Dataset, *, seed: int, cores: int) -> Replicate:
     fitted = build_model(analysis)
     options = replace(analysis.options, seed=seed)
-    tree = gate(assemble(fitted, sample(fitted, options, progress=_silent, cores=cores), options))
-    draws = tree["posterior"].to_dataset()
+    posterior = fit_built(fitted, options, cores=cores)
+    draws = posterior.tree["posterior"].to_dataset()
     shares = {
         str(name): float(np.mean(draws[name].values < float(truth[name].values.squeeze())))
         for name in draws.data_vars
         if name in truth and draws[name].dims == ("chain", "draw")  # not what each subject has of its own
     }
-    likelihood = tree["log_likelihood"].to_dataset()
+    likelihood = posterior.tree["log_likelihood"].to_dataset()
     (drawn,) = (likelihood[name].sum("obs_id").values for name in likelihood.data_vars)
     shares[LOG_LIKELIHOOD] = float(np.mean(drawn < _likelihood_of(fitted, truth)))
-    return Replicate(shares=shares, reliable=Posterior(tree=tree).reliable)
+    return Replicate(shares=shares, reliable=posterior.reliable)
 
 
 def _likelihood_of(fitted: AbstractFitModel, truth: xr.Dataset) -> float:
     _, likelihood = fitted.predict(truth, seed=0)
     (values,) = (likelihood[name].values for name in likelihood.data_vars)
     return float(values.sum())
-
-
-def _with_values[A: Analysis | PopulationAnalysis](analysis: A, values: NDArray[np.float64]) -> A:
-    """The same study with other values; one below its limit is censored there."""
-    data = analysis.study.data
-    limit = data["lower_limit"].values if "lower_limit" in data else np.full(values.shape, np.nan)
-    below = values < limit
-    changed = data.assign(
-        value=(data["value"].dims, np.where(below, limit, values), data["value"].attrs),
-        censored=(data["censored"].dims, np.where(below, LEFT_CENSORED, NOT_CENSORED), data["censored"].attrs),
-    )
-    study = analysis.study
-    new = (
-        Study(name=study.name, setting=study.setting, data=changed)
-        if isinstance(study, Study)
-        else replace(study, data=changed)
-    )
-    return replace(analysis, study=new)  # type: ignore[return-value]
-
-
-def _silent(_done: int, _total: int, _note: str) -> None:
-    """A fit among many says nothing of itself."""

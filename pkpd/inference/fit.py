@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.study import Analysis, FitOptions
 from pkpd.inference.checks import gate
+from pkpd.inference.fit_model import AbstractFitModel
 from pkpd.inference.model import build_model
 from pkpd.inference.results import assemble
 from pkpd.inference.sample import sample
@@ -48,10 +49,18 @@ def fit(
     tell(0, total, "building the model")
     fitted = build_model(analysis)
     tell(0, total, f"compiling ({fitted.plan()[-1]})")
+    return fit_built(fitted, options, progress=tell, cores=cores)
+
+
+def fit_built(
+    fitted: AbstractFitModel, options: FitOptions, *, progress: Progress | None = None, cores: int = 2
+) -> Posterior:
+    """Sample the posterior of a model that is built already, and check it."""
+    tell = progress if progress is not None else _silent
+    total = options.chains * (options.draws + options.tune)
     draws = sample(fitted, options, progress=tell, cores=cores)
     tell(total, total, "predictive draws and checks")
-    tree = assemble(fitted, draws, options)
-    return Posterior(tree=gate(tree))
+    return Posterior(tree=gate(assemble(fitted, draws, options)))
 
 
 def describe(analysis: Analysis | PopulationAnalysis) -> str:

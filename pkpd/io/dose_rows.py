@@ -9,10 +9,10 @@ import numpy as np
 from pkpd.domain.dosing import Amount, AmountBasis, Route
 from pkpd.domain.study import Administration, Subject
 from pkpd.io.decode import closest_hint
-from pkpd.io.dose_rules import LARGEST_ADDL, MODELED_RATES
+from pkpd.io.dose_rules import MODELED_RATES, further_doses
 from pkpd.io.layout import Columns, Layout
 from pkpd.io.records import Record, RowReport
-from pkpd.io.routes import is_unreadable, route_choices, usual_route, wrong_route
+from pkpd.io.routes import route_choices, usual_route, why_route_is_needed, wrong_route
 
 _RATE_TOLERANCE = 1e-4
 
@@ -74,12 +74,11 @@ def _drug(record: Record, layout: Layout, columns: Columns, report: RowReport) -
 def _route(record: Record, drug: str | None, layout: Layout, report: RowReport) -> Route | None:
     text = record.words.get("ROUTE")
     if text is None:
-        usual = usual_route(drug or "", layout.setting)
-        if usual is None and drug is not None and not is_unreadable(drug, layout.setting):
-            message = f"is missing, and {drug} has no usual route in the setting '{layout.setting}'"
+        needed = None if drug is None else why_route_is_needed(drug, layout.setting)
+        if drug is not None and needed is not None:
             hint = f"write one of {', '.join(route_choices(drug, layout.setting))}"
-            report.add(record.line, "E_ROUTE", "ROUTE", message, hint)
-        return usual
+            report.add(record.line, "E_ROUTE", "ROUTE", f"is missing, and {needed}", hint)
+        return usual_route(drug or "", layout.setting)
     routes = tuple(str(route) for route in Route)
     if text not in routes:
         report.add(record.line, "E_ROUTE", "ROUTE", f"'{text}' is not a route", closest_hint(text, routes))
@@ -113,11 +112,9 @@ def _duration(record: Record, amount: float, columns: Columns, report: RowReport
 def _repeats(record: Record, columns: Columns, report: RowReport) -> tuple[int, int]:
     """Number of further doses and the minutes between them."""
     repeats, interval = record.numbers.get("ADDL", 0.0), record.numbers.get("II", 0.0)
-    if repeats < 0.0 or repeats != int(repeats) or repeats > LARGEST_ADDL:
-        hint = f"write a whole number from 0 to {LARGEST_ADDL}"
-        report.add(record.line, "E_EVENT", "ADDL", f"{repeats:g} is not a number of further doses", hint)
-    elif repeats and interval <= 0.0:
-        report.add(record.line, "E_EVENT", "ADDL", "needs the time between doses", "write a time above zero in II")
+    wrong = further_doses(repeats, interval)
+    if wrong is not None:
+        report.add(record.line, *wrong)
     elif interval and not repeats:
         report.add(record.line, "E_EVENT", "II", "is given without ADDL", "write how many further doses in ADDL")
     elif repeats:

@@ -46,12 +46,9 @@ class DoseCells:
         if self.interval < 0.0:
             hint = "write the time between doses, or 0"
             yield Contradiction("E_EVENT", "II", f"{self.interval:g} is negative", hint)
-        if self.additional != int(self.additional) or not 0.0 <= self.additional <= LARGEST_ADDL:
-            message = f"{self.additional:g} is not a number of further doses"
-            yield Contradiction("E_EVENT", "ADDL", message, f"write a whole number from 0 to {LARGEST_ADDL}")
-        elif self.additional > 0.0 and self.interval <= 0.0:
-            hint = "write a time above zero in II"
-            yield Contradiction("E_EVENT", "ADDL", "needs the time between doses", hint)
+        repeats = further_doses(self.additional, self.interval)
+        if repeats is not None:
+            yield repeats
         yield from self._steady_state(structure=structure, grows=grows)
 
     def _steady_state(self, *, structure: str, grows: bool) -> Iterator[Contradiction]:
@@ -67,3 +64,19 @@ class DoseCells:
             yield Contradiction("E_EVENT", "SS", message, "write the RATE, or the AMT and II of a repeated dose")
         elif self.steady and self.amount > 0.0 and self.interval <= 0.0:
             yield Contradiction("E_EVENT", "SS", "needs the time between doses", "write a time above zero in II")
+
+
+def further_doses(additional: float, interval: float) -> Contradiction | None:
+    """What is wrong with ADDL beside II; None where nothing is."""
+    if additional != int(additional) or not 0.0 <= additional <= LARGEST_ADDL:
+        message = f"{additional:g} is not a number of further doses"
+        return Contradiction("E_EVENT", "ADDL", message, f"write a whole number from 0 to {LARGEST_ADDL}")
+    if additional > 0.0 and interval <= 0.0:
+        return Contradiction("E_EVENT", "ADDL", "needs the time between doses", "write a time above zero in II")
+    return None
+
+
+def takes_no_dose(compartment: str) -> Contradiction:
+    """A dose into a compartment that is a response."""
+    message = f"'{compartment}' holds no drug and takes no dose"
+    return Contradiction("E_UNSUPPORTED", "CMT", message, "write another compartment")

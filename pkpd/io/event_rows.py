@@ -13,7 +13,7 @@ from pkpd.domain.event_model import EventModel
 from pkpd.domain.events import DOSE, OBSERVATION, OTHER, RESET_AND_DOSE, EventTable
 from pkpd.errors import Finding, Severity
 from pkpd.io.decode import closest_hint
-from pkpd.io.dose_rules import DoseCells
+from pkpd.io.dose_rules import DoseCells, takes_no_dose
 from pkpd.io.tables import Table
 
 COLUMNS = ("ID", "TIME", "EVID", "AMT", "CMT", "RATE", "II", "ADDL", "SS", "MDV", "DV")
@@ -197,8 +197,8 @@ def _check(  # noqa: PLR0912  # one branch per rule
             report(row, "E_EVENT", f"CMT: there is no compartment {compartment:g}", f"compartments are {listed}")
             continue
         if compartments[int(compartment) - 1] in responses:
-            name = compartments[int(compartment) - 1]
-            report(row, "E_UNSUPPORTED", f"CMT: '{name}' holds no drug and takes no dose", "write another compartment")
+            code, column, message, hint = takes_no_dose(compartments[int(compartment) - 1])
+            report(row, code, f"{column}: {message}", hint)
             continue
         words = model.entries.get(compartments[int(compartment) - 1], {})
         name = compartments[int(compartment) - 1]

@@ -16,7 +16,7 @@ from pkpd.domain.population import BlqMethod, PopulationStudy
 from pkpd.domain.study import LEFT_CENSORED, NOT_CENSORED, ONLY_ARM
 from pkpd.errors import Finding, Severity
 from pkpd.io.decode import closest_hint
-from pkpd.io.dose_rules import DoseCells
+from pkpd.io.dose_rules import DoseCells, takes_no_dose
 from pkpd.io.population_layout import COLUMNS, EmptyValues, PopulationLayout, RowOrder
 from pkpd.io.structures import compartments, grows, responses
 from pkpd.io.tables import Row, Table, read_table
@@ -284,8 +284,8 @@ class _Reader:
                 row.line, "E_EVENT", "CMT", f"{compartment:g} is not a compartment for a dose", f"write {words}"
             )
         elif compartment >= 1.0 and self.compartments[int(compartment) - 1] in responses(self.structure):
-            message = f"'{self.compartments[int(compartment) - 1]}' holds no drug and takes no dose"
-            self.report(row.line, "E_UNSUPPORTED", "CMT", message, "write another compartment")
+            code, column, message, hint = takes_no_dose(self.compartments[int(compartment) - 1])
+            self.report(row.line, code, column, message, hint)
 
     def observe(self, row: Row, dvid: str) -> None:
         """Observation of a row."""
@@ -332,24 +332,15 @@ class _Reader:
                 where = f"{self.layout.where}: ignore.rows.{column}"
                 message = f"{self.table.name} has no column '{column}'"
                 self.findings.append(Finding(code="E_MISSING_COLUMN", where=where, message=message, hint=hint))
-        if self.skipped:
-            self.findings.append(
-                Finding(
-                    code="W_ROWS_LEFT_OUT",
-                    where=self.table.where(self.skipped[0]),
-                    message=f"{len(self.skipped)} rows are left out by [ignore] rows",
-                    severity=Severity.WARNING,
+        for words, lines in (
+            ("are left out by [ignore] rows", self.skipped),
+            ("without a value are left out by [observations] empty", self.empty),
+        ):
+            if lines:
+                what, where = f"{len(lines)} rows {words}", self.table.where(min(lines))
+                self.findings.append(
+                    Finding(code="W_ROWS_LEFT_OUT", where=where, message=what, severity=Severity.WARNING)
                 )
-            )
-        if self.empty:
-            self.findings.append(
-                Finding(
-                    code="W_ROWS_LEFT_OUT",
-                    where=self.table.where(min(self.empty)),
-                    message=f"{len(self.empty)} rows without a value are left out by [observations] empty",
-                    severity=Severity.WARNING,
-                )
-            )
         for endpoint, count in self.unstated.items():
             self.findings.append(
                 Finding(

@@ -25,15 +25,18 @@ def drug_routes(drug: str, setting: str) -> tuple[Route, ...]:
     return (_said(drug, setting) or ()) if drug in shipped_prior_names(Kind.DRUG) else ()
 
 
-def is_unreadable(drug: str, setting: str) -> bool:
-    """Whether a shipped drug has no routes in a setting, which is said where the analysis names the drug."""
-    return drug in shipped_prior_names(Kind.DRUG) and _said(drug, setting) is None
-
-
 def usual_route(drug: str, setting: str) -> Route | None:
     """The route of a drug that has only one, and so need not be written; else None."""
     routes = drug_routes(drug, setting)
     return routes[0] if len(routes) == 1 else None
+
+
+def why_route_is_needed(drug: str, setting: str) -> str | None:
+    """Why the route of a dose has to be written; None where it need not, or where the prior file is what is wrong."""
+    unreadable = drug in shipped_prior_names(Kind.DRUG) and _said(drug, setting) is None
+    if unreadable or usual_route(drug, setting) is not None:
+        return None
+    return f"{drug} has no usual route in the setting '{setting}'"
 
 
 def route_choices(drug: str, setting: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pkpd import units
 from pkpd.domain.dosing import Amount, AmountBasis, Course, Route, Schedule
 from pkpd.errors import Finding, SpecError
 from pkpd.io.decode import TomlTable, closest_hint, load_toml
-from pkpd.io.routes import is_unreadable, route_choices, usual_route, wrong_route
+from pkpd.io.routes import route_choices, usual_route, why_route_is_needed, wrong_route
 
 SCHEMA = 1
 _WHOLE_MINUTE_TOLERANCE = 1e-6
@@ -260,16 +260,11 @@ def _route(words: TomlTable, drug: str | None, setting: str) -> Route | None:
             words.report("E_ROUTE", "route", *wrong)
         return route
     words.ask("route")
-    usual = usual_route(drug or "", setting)
-    if usual is None and drug is not None and not is_unreadable(drug, setting):
+    needed = None if drug is None else why_route_is_needed(drug, setting)
+    if drug is not None and needed is not None:
         choices = ", ".join(f'"{route}"' for route in route_choices(drug, setting))
-        words.report(
-            "E_MISSING_KEY",
-            "route",
-            f"{drug} has no usual route in the setting '{setting}'",
-            f"write route as one of {choices}",
-        )
-    return usual
+        words.report("E_MISSING_KEY", "route", needed, f"write route as one of {choices}")
+    return usual_route(drug or "", setting)
 
 
 _EXAMPLES: Mapping[str, str] = {

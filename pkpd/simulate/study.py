@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 import numpy as np
 
-from pkpd.domain.study import LEFT_CENSORED, NOT_CENSORED, Analysis, Study
+from pkpd.domain.study import Analysis, Study, with_values
 from pkpd.dynamics.endpoint.continuous import Continuous
 from pkpd.dynamics.timeline import build_grid
 from pkpd.simulate.design import design_of, predict_volumes
@@ -66,10 +66,4 @@ def simulate_study(analysis: Analysis, truth: Mapping[str, float], *, seed: int)
     )[grid.index_of(design.times_h), design.subject_of]
     noise = stream(seed, ENDPOINT, "residual").standard_normal(design.times_h.size)
     observed = np.asarray(Continuous(residual=jnp.asarray(residual)).draw(volumes, jnp.asarray(noise)))
-    limit = analysis.study.data["lower_limit"].values
-    below = np.isfinite(limit) & (observed < limit)
-    data = analysis.study.data.assign(
-        value=analysis.study.data["value"].copy(data=np.where(below, limit, observed)),
-        censored=analysis.study.data["censored"].copy(data=np.where(below, LEFT_CENSORED, NOT_CENSORED)),
-    )
-    return dataclasses.replace(analysis.study, data=data)
+    return dataclasses.replace(analysis.study, data=with_values(analysis.study.data, observed))

@@ -39,6 +39,11 @@ def plan_of(data: xr.Dataset, *, longest_lag_h: float) -> Plan:
     return plan_events(table, longest_lag_h=longest_lag_h)
 
 
+def structure_of[P: AbstractPKModel](kind: type[P], parameters: Mapping[str, Array]) -> P:
+    """The structure with those of the parameters that are its own, not of a compartment."""
+    return kind.of({name: jnp.asarray(parameters[name]) for name in parameters_of(kind) if name in parameters})
+
+
 def outputs_at_records(
     kind: type[AbstractPKModel], plan: Plan, parameters: Mapping[str, Array], *, steps: int, mesh: Mesh | None = None
 ) -> dict[str, Array]:
@@ -53,7 +58,7 @@ def outputs_at_records(
     mesh
         Takes their place between points.
     """
-    model = kind.of({name: jnp.asarray(parameters[name]) for name in parameters_of(kind) if name in parameters})
+    model = structure_of(kind, parameters)
     words = tuple(field.name for field in dataclasses.fields(Entry))
     entries = tuple(
         Entry(

@@ -9,9 +9,10 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from pkpd.dynamics.base import AbstractLinearPKModel, AbstractSteppedPKModel, parameters_of
+from pkpd.dynamics.base import AbstractLinearPKModel, AbstractSteppedPKModel
 from pkpd.dynamics.events.mesh import LADDER, interval_errors, mesh_of, study_points
 from pkpd.simulate.population import PopulationDesign, Values, individual_parameters, predictions
+from pkpd.simulate.study_events import structure_of
 
 STEPS = (1, 2, 4, 8, 16, 32)
 SHARES = (0.25, 0.05)  # of the tolerance, for a single interval
@@ -44,11 +45,17 @@ def _with_mesh(
     design: PopulationDesign, draws: Sequence[Values], exact: list[NDArray[np.float64]], *, tolerance: float
 ) -> PopulationDesign:
     """The design with steps of its own for each interval, if its predictions stay within the tolerance of the exact ones."""
-    if not issubclass(design.kind, AbstractSteppedPKModel) or any("." in name for name in design.analysis.parameters):
+    kind = design.kind
+    if not issubclass(kind, AbstractSteppedPKModel) or any("." in name for name in design.analysis.parameters):
         return design
     ladder = tuple(rung for rung in LADDER if rung < design.steps)
     measured = jax.jit(
-        lambda values: interval_errors(_model(design, values), design.plan, ladder=ladder, reference=2 * design.steps)
+        lambda values: interval_errors(
+            structure_of(kind, individual_parameters(design, values)),
+            design.plan,
+            ladder=ladder,
+            reference=2 * design.steps,
+        )
     )
     worst = np.max([np.asarray(measured(values)) for values in draws], axis=0)
     points = study_points(design.plan, len(design.kind.compartments))
@@ -62,12 +69,6 @@ def _with_mesh(
         if error <= tolerance:
             return replace(trial, error=error)
     return design
-
-
-def _model(design: PopulationDesign, values: Values) -> AbstractSteppedPKModel:
-    parameters = individual_parameters(design, values)
-    kind: type[AbstractSteppedPKModel] = design.kind  # type: ignore[assignment]
-    return kind.of({name: parameters[name] for name in parameters_of(kind) if name in parameters})
 
 
 def _rows_of_endpoints(design: PopulationDesign) -> dict[str, NDArray[np.int64]]:

@@ -80,12 +80,11 @@ def value_and_gradient(
 ) -> tuple[Callable[[dict[str, Array]], tuple[Array, dict[str, Array]]], dict[str, Array]]:
     """Log-likelihood with its gradient, and a point to evaluate both at."""
     at = grid.grid.index_of(design.times_h)
-    tied = {n: f"{n.partition('.')[0]}.{p.tied_to}" for n, p in assembly.parameters.items() if p.tied_to}
     endpoint, seen = Continuous(residual=jnp.asarray(RESIDUAL)), jnp.zeros(observed.shape, bool)
 
     def log_likelihood(values: dict[str, Array]) -> Array:
         values = {name: jnp.asarray(value) for name, value in constants(assembly).items()} | values
-        values |= {name: values[other] for name, other in tied.items()}
+        values |= {name: values[other] for name, other in assembly.tied.items()}
         volumes = predict_volumes(assembly, design, values, grid.grid)[at, design.subject_of]
         return jnp.sum(endpoint.log_density(volumes, observed, seen))
 
