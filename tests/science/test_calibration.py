@@ -2,24 +2,15 @@
 
 import numpy as np
 import pytest
+from population_files import beginning
 
 from pkpd.inference.calibration import LOG_LIKELIHOOD, calibrate, uniformity
 from pkpd.io.population import read_population
 
 PRIOR = 'basis = "assumed", source = "analyst"'
-ANALYSIS = f"""schema = 1
-name = "small"
-[study]
-setting = "human"
-data = "study.csv"
-[units]
-TIME = "h"
-AMT = "mg"
-DV = "mg/L"
-[observations]
-endpoint = "concentration"
-[model]
-structure = "one_compartment"
+ANALYSIS = (
+    beginning("one_compartment", name="small")
+    + f"""\
 [parameters.clearance]
 typical = {{ family = "lognormal", median = "3 L/h", sd = 1.0, {PRIOR} }}
 between = {{ family = "lognormal", prior = "halfnormal", sd = 0.5, {PRIOR} }}
@@ -36,6 +27,7 @@ tune = 300
 [sources.analyst]
 title = "Choice of the analyst"
 """
+)
 SUBJECTS, TIMES_H = 12, (1.0, 4.0, 9.0)
 
 

@@ -2,25 +2,16 @@
 
 import numpy as np
 import pytest
+from population_files import beginning
 
 from pkpd.inference import fit
 from pkpd.io.population import read_population
 
 PRIOR = 'basis = "assumed", source = "analyst"'
 SPREAD = f'{{ family = "lognormal", prior = "halfnormal", sd = 0.5, {PRIOR} }}'
-ANALYSIS = f"""schema = 1
-name = "correlated"
-[study]
-setting = "human"
-data = "study.csv"
-[units]
-TIME = "h"
-AMT = "mg"
-DV = "mg/L"
-[observations]
-endpoint = "concentration"
-[model]
-structure = "one_compartment"
+ANALYSIS = (
+    beginning("one_compartment", name="correlated")
+    + f"""\
 [parameters.clearance]
 typical = {{ family = "lognormal", median = "3 L/h", sd = 1.0, {PRIOR} }}
 between = {SPREAD}
@@ -44,6 +35,7 @@ seed = 2
 [sources.analyst]
 title = "Choice of the analyst"
 """
+)
 SUBJECTS = 60
 TRUTH = {
     "clearance": 5.0,

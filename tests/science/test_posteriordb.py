@@ -8,23 +8,14 @@ import json
 
 import numpy as np
 import pytest
+from population_files import beginning
 
 from pkpd.inference import fit
 from pkpd.io.population import read_population
 
-ANALYSIS = """schema = 1
-name = "one_comp_mm_elim_abs"
-[study]
-setting = "human"
-data = "study.csv"
-[units]
-TIME = "h"
-AMT = "mg"
-DV = "mg/L"
-[observations]
-endpoint = "concentration"
-[model]
-structure = "one_compartment_saturable_oral"
+ANALYSIS = (
+    beginning("one_compartment_saturable_oral", name="one_comp_mm_elim_abs")
+    + """\
 [parameters.clearance]
 typical = { family = "fixed", value = "0 L/h", basis = "assumed", source = "stan" }
 between = "none"
@@ -52,6 +43,7 @@ seed = 4
 [sources.stan]
 title = "posteriordb, one_comp_mm_elim_abs"
 """
+)
 NAMES = {
     "k_a": "absorption",
     "K_m": "half_saturation",

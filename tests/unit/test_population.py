@@ -5,6 +5,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from population_files import beginning
 from scipy import stats
 
 from pkpd.domain.population import BlqMethod
@@ -17,19 +18,9 @@ from pkpd.io.population import examine_population, is_population, read_populatio
 from pkpd.registry import Registry
 
 PRIOR = 'basis = "assumed", source = "analyst"'
-ANALYSIS = f"""schema = 1
-name = "small"
-[study]
-setting = "human"
-data = "study.csv"
-[units]
-TIME = "h"
-AMT = "mg"
-DV = "mg/L"
-[observations]
-endpoint = "concentration"
-[model]
-structure = "one_compartment"
+ANALYSIS = (
+    beginning("one_compartment", name="small")
+    + f"""\
 [parameters.clearance]
 typical = {{ family = "lognormal", median = "4 L/h", sd = 0.5, {PRIOR} }}
 between = {{ family = "lognormal", sd = 0.3, uncertainty = 0.5, {PRIOR} }}
@@ -54,6 +45,7 @@ tune = 100
 [sources.analyst]
 title = "Choice of the analyst"
 """
+)
 TIMES_H = (0.5, 2.0, 6.0, 12.0, 24.0)
 
 

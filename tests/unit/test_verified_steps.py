@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from population_files import beginning
 
 from pkpd.domain.events import EventTable
 from pkpd.dynamics.events.engine import Entry, study_amounts
@@ -50,19 +51,8 @@ def written(folder: Path, structure: str, values: dict[str, str], extra: str = "
     )
     (folder / "study.csv").write_text(TABLE, encoding="utf-8")
     (folder / "analysis.toml").write_text(
-        f"""schema = 1
-[study]
-setting = "human"
-data = "study.csv"
-[units]
-TIME = "h"
-AMT = "mg"
-DV = "mg/L"
-[observations]
-endpoint = "concentration"
-[model]
-structure = "{structure}"
-{parameters}{extra}[error.concentration]
+        beginning(structure)
+        + f"""{parameters}{extra}[error.concentration]
 model = "lognormal"
 residual = {{ family = "halfnormal", sd = 0.3, {BASIS} }}
 [sources.analyst]
