@@ -21,14 +21,14 @@ def check(
     """
     with exit_on_user_error(verbose=verbose):
         from pkpd.cli.checking import as_text, findings_json
-        from pkpd.errors import ExitCode, Severity
-        from pkpd.io.checks import check_analysis
+        from pkpd.errors import ExitCode
+        from pkpd.io.checks import checked
 
-        findings = check_analysis(analysis)
+        found = checked(analysis)
         if as_json:
-            show(findings_json(analysis, findings))
+            show(findings_json(analysis, found))
         else:
-            show_findings(findings)
-            show(as_text(analysis, findings))
-        if any(finding.severity is Severity.ERROR for finding in findings):
+            show_findings(found.findings)
+            show(as_text(analysis, found))
+        if found.errors:
             raise typer.Exit(int(ExitCode.INVALID))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pkpd.cli.messages import tell_findings
-from pkpd.domain.population import PopulationAnalysis
-from pkpd.domain.study import Analysis
-from pkpd.errors import Finding, Severity, SpecError
-from pkpd.io.analysis import examine, read_analysis
-from pkpd.io.checks import check_analysis
-from pkpd.io.population import examine_population, is_population, read_population
+from pkpd.domain.population import POPULATION_ENGINES, PopulationAnalysis
+from pkpd.domain.study import ENGINES, Analysis
+from pkpd.errors import Finding, SpecError
+from pkpd.io.analysis import require_observations
+from pkpd.io.checks import Checked, checked
 
 
 def read_checked(path: Path) -> Analysis | PopulationAnalysis:
@@ -25,43 +23,54 @@ def read_checked(path: Path) -> Analysis | PopulationAnalysis:
     SpecError
         With everything that is wrong.
     """
-    findings = check_analysis(path)
-    if _count(findings, Severity.ERROR):
-        raise SpecError(findings)
-    analysis = read_population(path) if is_population(path) else read_analysis(path)
-    tell_findings(findings)
-    return analysis
+    found = checked(path)
+    if found.analysis is None:
+        raise SpecError(found.findings)
+    if isinstance(found.analysis, Analysis):
+        require_observations(found.analysis, path)
+    tell_findings(found.findings)
+    return found.analysis
 
 
 def with_options[A: Analysis | PopulationAnalysis](analysis: A, **stated: Any) -> A:
-    """The analysis with those options of the sampler that are not None replaced."""
+    """The analysis with those options of the sampler that are not None replaced.
+
+    Raises
+    ------
+    SpecError
+        If the engine is not one for this kind of study.
+    """
+    engines = POPULATION_ENGINES if isinstance(analysis, PopulationAnalysis) else ENGINES
+    engine = stated.get("engine")
+    if engine is not None and engine not in engines:
+        message = f"'{engine}' is not an engine for this kind of study"
+        raise SpecError(
+            Finding(code="E_CHOICE", where="--engine", message=message, hint=f"write one of {', '.join(engines)}")
+        )
     given = {name: value for name, value in stated.items() if value is not None}
     return replace(analysis, options=replace(analysis.options, **given))
 
 
-def findings_json(path: Path, findings: Sequence[Finding]) -> str:
+def findings_json(path: Path, found: Checked) -> str:
     """Findings as JSON."""
     content = {
         "file": path.name,
-        "errors": _count(findings, Severity.ERROR),
-        "warnings": _count(findings, Severity.WARNING),
-        "findings": [asdict(finding) for finding in findings],
+        "errors": found.errors,
+        "warnings": len(found.findings) - found.errors,
+        "findings": [asdict(finding) for finding in found.findings],
     }
     return json.dumps(content, indent=1, ensure_ascii=False)
 
 
-def as_text(path: Path, findings: Sequence[Finding]) -> str:
+def as_text(path: Path, found: Checked) -> str:
     """One line: the number of findings, and what was read where there is no error."""
-    errors, warnings = _count(findings, Severity.ERROR), _count(findings, Severity.WARNING)
-    counts = f"{path}: {_number(errors, 'error')}, {_number(warnings, 'warning')}"
-    if errors:
-        return counts
-    read = path.with_suffix(".toml") if path.suffix.lower() == ".csv" else path
-    if is_population(read):
-        return _population_as_text(counts, examine_population(read).analysis)
-    analysis = examine(read).analysis
+    warnings = len(found.findings) - found.errors
+    counts = f"{path}: {_number(found.errors, 'error')}, {_number(warnings, 'warning')}"
+    analysis = found.analysis
     if analysis is None:
         return counts
+    if isinstance(analysis, PopulationAnalysis):
+        return _population_as_text(counts, analysis)
     study = analysis.study
     sizes = study.data.sizes
     parts = (
@@ -73,15 +82,9 @@ def as_text(path: Path, findings: Sequence[Finding]) -> str:
     return f"{counts}; {', '.join(parts)} of {', '.join(study.drugs) or 'no drug'}"
 
 
-def _population_as_text(counts: str, analysis: PopulationAnalysis | None) -> str:
-    if analysis is None:
-        return counts
+def _population_as_text(counts: str, analysis: PopulationAnalysis) -> str:
     subjects = _number(len(analysis.study.subjects), "subject")
     return "\n".join((f"{counts}; {subjects}, {analysis.structure}", *analysis.observed_in_words()))
-
-
-def _count(findings: Sequence[Finding], severity: Severity) -> int:
-    return sum(finding.severity is severity for finding in findings)
 
 
 def _number(count: int, word: str) -> str:

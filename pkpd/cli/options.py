@@ -17,10 +17,11 @@ class ProgressMode(StrEnum):
 
 
 class Engine(StrEnum):
-    """Samplers; `pkpd.io.analysis_tables.ENGINES` as a choice of the command line."""
+    """Samplers; `pkpd.domain.population.POPULATION_ENGINES` as a choice of the command line."""
 
     NUTPIE = "nutpie"
     NUMPYRO = "numpyro"
+    GIBBS = "gibbs"
 
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS", help="analysis.toml", show_default=False)]

@@ -21,6 +21,7 @@ from pkpd.cli.searching import SearchJob, search
 from pkpd.cli.simulated_study import ANALYSIS, SPACE, TRUTH, Truth, write_example
 from pkpd.domain.recommendation import Recommendation, Verdict
 from pkpd.errors import ExitCode, Finding, PkpdError
+from pkpd.io.checks import Checked
 from pkpd.posterior import Posterior
 from pkpd.report import write_report
 
@@ -94,7 +95,7 @@ def walk(
         truth = write_example(folder)
     with steps.step("check", folder / ANALYSIS):
         analysis = read_checked(folder / ANALYSIS)
-        steps.note(as_text(folder / ANALYSIS, ()))
+        steps.note(as_text(folder / ANALYSIS, Checked(analysis=analysis, findings=())))
     with steps.step("fit", f"{analysis.options.chains} chains of {analysis.options.draws} draws"):
         posterior = fit_run(
             FitJob(

@@ -11,7 +11,10 @@ import xarray as xr
 
 from pkpd.domain.evidence import Source
 from pkpd.domain.prior import Between, Prior
-from pkpd.domain.study import FitOptions, Scenario
+from pkpd.domain.study import ENGINES, FitOptions, Scenario
+
+# One that moves each subject by its own likelihood beside those that follow the gradient of all.
+POPULATION_ENGINES = (*ENGINES, "gibbs")
 
 
 class BlqMethod(StrEnum):

@@ -6,7 +6,7 @@ as themselves grows without bound as their spread goes to zero, and a chain may 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from scipy import optimize, special
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Family, Prior, Scale
 from pkpd.inference.population_model import observations_of, pointwise, sampled_priors
+from pkpd.inference.unbounded import unbounded
 from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 
 SPREADS = (".between", ".occasion")
@@ -77,18 +78,22 @@ def _most_probable(analysis: PopulationAnalysis, design: PopulationDesign, names
     for name, each in analysis.parameters.items():
         if each.occasion is not None:
             fixed[f"{name}.kappa"] = jnp.zeros((design.subjects, analysis.study.occasions))
+    numbers = {name: unbounded(prior) for name, prior in free.items()}
     shape = (len(names), design.subjects)
 
     def draw_of(flat: Array) -> Draw:
         deviates = flat[len(free) :].reshape(shape)
-        values = {name: _value(prior)(flat[index]) for index, (name, prior) in enumerate(free.items())}
+        values = {name: number.value(flat[index]) for index, (name, number) in enumerate(numbers.items())}
         return fixed | values | {f"{name}.eta": deviates[index] for index, name in enumerate(names)}
 
     def loss(flat: Array) -> Array:
         density = sum(
             (jnp.sum(each) for each in pointwise(analysis, design, draw_of(flat)).values()), start=jnp.zeros(())
         )
-        return 0.5 * jnp.sum(flat**2) - density
+        prior = sum(
+            (number.log_density(flat[index]) for index, number in enumerate(numbers.values())), start=jnp.zeros(())
+        )
+        return 0.5 * jnp.sum(flat[len(free) :] ** 2) - prior - density
 
     slope = jax.jit(jax.value_and_grad(loss))
 
@@ -100,20 +105,6 @@ def _most_probable(analysis: PopulationAnalysis, design: PopulationDesign, names
     start = np.zeros(len(free) + shape[0] * shape[1])
     found: Any = optimize.minimize(finite, start, jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
     return draw_of(jnp.asarray(found.x if found.fun < 1e299 else start))
-
-
-def _value(prior: Prior) -> Callable[[Array], Array]:
-    """Value of a prior at a deviate from its middle, on the scale of the prior."""
-    location, scale = prior.location, prior.scale
-    match prior.family:
-        case Family.LOGNORMAL:
-            return lambda z: location * jnp.exp(scale * z)
-        case Family.LOGITNORMAL:
-            return lambda z: jax.nn.sigmoid(np.log(location / (1.0 - location)) + scale * z)
-        case Family.NORMAL:
-            return lambda z: location + scale * z
-        case _:
-            return lambda z: float(prior.quantile(0.5)) * jnp.exp(z)
 
 
 def start_of(
@@ -146,15 +137,9 @@ def start_of(
 
 
 def _deviate(prior: Prior, value: float) -> float:
-    match prior.family:
-        case Family.LOGNORMAL:
-            return float(np.log(value / prior.location) / prior.scale)
-        case Family.LOGITNORMAL:
-            return float((special.logit(value) - special.logit(prior.location)) / prior.scale)
-        case Family.HALFCAUCHY:
-            return float(special.ndtri(2.0 / np.pi * np.arctan(value / prior.scale)))
-        case _:
-            return (value - prior.location) / prior.scale
+    if prior.family is Family.HALFCAUCHY:
+        return float(special.ndtri(2.0 / np.pi * np.arctan(value / prior.scale)))
+    return float(unbounded(prior).inverse(jnp.asarray(value)))
 
 
 def _on_scale(scale: Scale, value: float) -> float:

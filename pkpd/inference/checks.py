@@ -28,19 +28,16 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
     """
     posterior = tree["posterior"].to_dataset()
     sampled = posterior[[name for name in posterior.data_vars if not str(name).endswith(DERIVED)]]
-    stats = tree["sample_stats"].to_dataset()
     with warnings.catch_warnings():
         # ArviZ warns of what the gate states with a number.
         warnings.simplefilter("ignore")
         rhat, bulk, tail = az.rhat(_as_chains(sampled)), az.ess(sampled, method="bulk"), az.ess(sampled, method="tail")
-        bfmi = float(np.min(np.asarray(az.bfmi(tree)["energy"])))
         pareto, kept = _pareto(tree)
     checks = [
         _check("R-hat", *_extreme(rhat, sampled, np.max), RHAT_LIMIT, below=True),
         _check("bulk effective sample size", *_extreme(bulk, sampled, np.min), ESS_LIMIT, below=False),
         _check("tail effective sample size", *_extreme(tail, sampled, np.min), ESS_LIMIT, below=False),
-        _check("divergences", float(stats["diverging"].sum()), "", 0.0, below=True),
-        _check("E-BFMI", bfmi, "", BFMI_LIMIT, below=False),
+        *_of_gradients(tree),
     ]
     passed = all(check["passed"] for check in checks)
     worst = int(np.argmax(np.nan_to_num(pareto, nan=np.inf)))
@@ -52,6 +49,18 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
     judged = tree.copy()
     judged.attrs["gate"] = json.dumps({"passed": passed, "checks": checks})
     return judged
+
+
+def _of_gradients(tree: xr.DataTree) -> list[dict[str, object]]:
+    """What only a sampler that follows gradients can show."""
+    stats = tree["sample_stats"].to_dataset()
+    found = []
+    if "diverging" in stats:
+        found.append(_check("divergences", float(stats["diverging"].sum()), "", 0.0, below=True))
+    if "energy" in stats:
+        bfmi = float(np.min(np.asarray(az.bfmi(tree)["energy"])))
+        found.append(_check("E-BFMI", bfmi, "", BFMI_LIMIT, below=False))
+    return found
 
 
 def _as_chains(draws: xr.Dataset) -> xr.Dataset:

@@ -59,10 +59,10 @@ def population_fit(
     analysis: PopulationAnalysis,
     *,
     weights: Mapping[str, NDArray[np.float64]] | None = None,
-    start: Mapping[str, NDArray[np.float64]] | None = None,
+    mode: Mapping[str, NDArray[np.float64]] | None = None,
     steps: tuple[int, Mesh | None] | None = None,
 ) -> PopulationFit:
-    """Model of a population analysis; weights, start and steps that were found before are taken as they are."""
+    """Model of a population analysis; weights, mode and steps that were found before are taken as they are."""
     design = population_design(analysis)
     design = (
         with_verified_steps(design, _pilot_draws(analysis), tolerance=TOLERANCE)
@@ -70,15 +70,14 @@ def population_fit(
         else replace(design, steps=steps[0], mesh=steps[1])
     )
     _refuse_no_steady_state(analysis, design)
-    if weights is None or start is None:
+    if weights is None or mode is None:
         weights, mode = weights_and_mode(analysis, design)
-        start = start_of(analysis, weights, mode)
     return PopulationFit(
         model=build_population_model(analysis, design, weights),
         analysis=analysis,
         design=design,
         weights=weights,
-        start=start,
+        mode=mode,
     )
 
 
@@ -107,15 +106,15 @@ class PopulationFit(AbstractFitModel):
     ----------
     weights
         Parameter -> how far each subject's value is sampled as itself.
-    start
-        Sampled variable -> its value at the most probable values.
+    mode
+        The most probable values, by their names in the posterior.
     """
 
     model: pm.Model
     analysis: PopulationAnalysis
     design: PopulationDesign
     weights: Mapping[str, NDArray[np.float64]]
-    start: Mapping[str, NDArray[np.float64]]
+    mode: Mapping[str, NDArray[np.float64]]
 
     @property
     def doublings(self) -> int:
@@ -125,11 +124,11 @@ class PopulationFit(AbstractFitModel):
     def recipe(self) -> Callable[[], AbstractFitModel]:
         """Builds it again with the weights that were found here."""
         steps = (self.design.steps, self.design.mesh)
-        return partial(population_fit, self.analysis, weights=self.weights, start=self.start, steps=steps)
+        return partial(population_fit, self.analysis, weights=self.weights, mode=self.mode, steps=steps)
 
     def initial_values(self) -> Mapping[str, NDArray[np.float64]]:
         """The most probable values."""
-        return self.start
+        return start_of(self.analysis, self.weights, self.mode)
 
     def label(self, name: str) -> Label:
         """Label of a variable of the posterior."""

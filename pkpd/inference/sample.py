@@ -1,7 +1,7 @@
 """The sampling engines, by name.
 
-Chains of nutpie run in processes of their own: within one process Python lets only one of them evaluate its gradient at a time,
-and two chains take twice as long as one.
+Chains run in processes of their own: within one process Python lets only one chain of nutpie evaluate its gradient at a time, and two
+chains take twice as long as one. NumPyro's run side by side in one program.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from pkpd.cache import enable_compilation_cache
-from pkpd.domain.study import ENGINES, FitOptions
+from pkpd.domain.population import POPULATION_ENGINES
+from pkpd.domain.study import FitOptions
+from pkpd.inference import gibbs
 from pkpd.inference.fit_model import MAX_TREE_DEPTH, AbstractFitModel
 
 # Ridges of moderate width count too: nutpie's own cutoff leaves them to the diagonal.
@@ -30,6 +33,8 @@ ADAPTATION = {"mass_matrix_eigval_cutoff": 1.3, "mass_matrix_switch_freq": 120}
 POLL_SECONDS = 0.5
 GROUPS = ("posterior", "sample_stats")
 type Progress = Callable[[int, int, str], None]
+type Tell = Callable[[int, int], None]
+type Chain = Callable[[FitOptions, int, Tell], dict[str, xr.Dataset]]
 
 
 def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress, cores: int) -> xr.DataTree:
@@ -38,18 +43,18 @@ def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress,
     Parameters
     ----------
     options
-        `engine` is one of `ENGINES`.
+        `engine` is one of `POPULATION_ENGINES`; `gibbs` is for population studies alone.
     progress
         Is told draws done, draws in all and a note.
     cores
-        Chains of nutpie that run at the same time; each has its own seed, whatever their number.
+        Chains that run at the same time; each has its own seed, whatever their number.
 
     Raises
     ------
     ValueError
-        If there is no such engine: analysis files and the command line are refused earlier.
+        If there is no such engine for this kind of study: analysis files and the command line are refused earlier.
     """
-    if options.engine not in ENGINES:
+    if options.engine not in POPULATION_ENGINES:
         raise ValueError(f"there is no engine '{options.engine}'")
     enable_compilation_cache()
     if options.engine == "numpyro":
@@ -63,7 +68,7 @@ def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress,
 
 def _one_process(fitted: AbstractFitModel, options: FitOptions, progress: Progress) -> list[dict[str, xr.Dataset]]:
     total = options.chains * (options.draws + options.tune)
-    compiled = _compile(fitted)
+    chain_of = _chains(fitted, options.engine)
     divergent = [0] * options.chains
     found = []
     for chain in range(options.chains):
@@ -71,9 +76,9 @@ def _one_process(fitted: AbstractFitModel, options: FitOptions, progress: Progre
         def tell(done: int, divergences: int, chain: int = chain) -> None:
             divergent[chain] = divergences
             before = chain * (options.draws + options.tune)
-            progress(before + done, total, f"sampling, {sum(divergent)} divergences")
+            progress(before + done, total, _note(options, sum(divergent)))
 
-        found.append(_chain(compiled, options, chain, tell, doublings=fitted.doublings))
+        found.append(chain_of(options, chain, tell))
     return found
 
 
@@ -93,13 +98,17 @@ def _processes(
             with _deaf_to_interruptions():
                 futures = [pool.submit(_work, chain) for chain in range(options.chains)]
             while wait(futures, timeout=POLL_SECONDS).not_done:
-                progress(sum(done), total, f"sampling, {sum(divergent)} divergences")
+                progress(sum(done), total, _note(options, sum(divergent)))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
         return [future.result() for future in futures]
+
+
+def _note(options: FitOptions, divergent: int) -> str:
+    return "sampling" if options.engine == "gibbs" else f"sampling, {divergent} divergences"
 
 
 @contextmanager
@@ -137,10 +146,7 @@ def _start(
     enable_compilation_cache()
     # PyTensor explains how it falls back to Python for the JAX function when PyMC tests the starting point.
     warnings.simplefilter("ignore")
-    fitted = recipe()
-    _worker.update(
-        compiled=_compile(fitted), doublings=fitted.doublings, options=options, done=done, divergent=divergent
-    )
+    _worker.update(chain=_chains(recipe(), options.engine), options=options, done=done, divergent=divergent)
 
 
 def _end_with_parent() -> None:
@@ -156,7 +162,14 @@ def _work(chain: int) -> dict[str, xr.Dataset]:
         _worker["done"][chain] = done
         _worker["divergent"][chain] = divergences
 
-    return _chain(_worker["compiled"], _worker["options"], chain, tell, doublings=_worker["doublings"])
+    return _worker["chain"](_worker["options"], chain, tell)
+
+
+def _chains(fitted: AbstractFitModel, engine: str) -> Chain:
+    """A function that runs one chain, compiled as far as it can be."""
+    if engine == "gibbs":
+        return gibbs.chains_of(fitted)
+    return partial(_nutpie_chain, _compile(fitted), fitted.doublings)
 
 
 def _compile(fitted: AbstractFitModel) -> Any:
@@ -177,9 +190,7 @@ def _compile(fitted: AbstractFitModel) -> Any:
     )
 
 
-def _chain(
-    compiled: Any, options: FitOptions, chain: int, tell: Callable[[int, int], None], *, doublings: int
-) -> dict[str, xr.Dataset]:
+def _nutpie_chain(compiled: Any, doublings: int, options: FitOptions, chain: int, tell: Tell) -> dict[str, xr.Dataset]:
     """One chain, in Rust, with a low-rank mass matrix: ridges among the population's parameters need it."""
     import nutpie
 

@@ -69,7 +69,19 @@ def read_analysis(path: Path) -> Analysis:
     examined = examine(path)
     if examined.analysis is None:
         raise SpecError(examined.findings)
-    if examined.analysis.study.data.sizes["obs_id"] == 0:
+    require_observations(examined.analysis, path)
+    return examined.analysis
+
+
+def require_observations(analysis: Analysis, path: Path) -> None:
+    """Refuse an analysis that describes doses alone.
+
+    Raises
+    ------
+    SpecError
+        If there is nothing to fit.
+    """
+    if analysis.study.data.sizes["obs_id"] == 0:
         raise SpecError(
             Finding(
                 code="E_NO_OBSERVATIONS",
@@ -78,7 +90,6 @@ def read_analysis(path: Path) -> Analysis:
                 hint='write [observations] endpoint = "tumor_volume", and name the column DV',
             )
         )
-    return examined.analysis
 
 
 def examine(path: Path) -> Examined:

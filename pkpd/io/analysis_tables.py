@@ -211,8 +211,8 @@ def _prior_file(name: str, folder: Path) -> str:
     return str(folder / name) if name.endswith(".toml") else name
 
 
-def read_options(root: TomlTable) -> FitOptions:
-    """Options of the sampler; what is not stated, or wrong, stays at its default."""
+def read_options(root: TomlTable, engines: tuple[str, ...] = ENGINES) -> FitOptions:
+    """Options of the sampler, one of `engines`; what is not stated, or wrong, stays at its default."""
     table = root.table("fit", required=False)
     usual = FitOptions()
     if table is None:
@@ -226,8 +226,9 @@ def read_options(root: TomlTable) -> FitOptions:
     if accept is not None and accept >= 1.0:
         table.report("E_RANGE", "target_accept", f"{accept:g} is not below 1", "write target_accept = 0.9")
     engine = table.text("engine", required=False)
-    if engine is not None and engine not in ENGINES:
-        table.report("E_CHOICE", "engine", f"'{engine}' is not an engine", closest_hint(engine, ENGINES))
+    if engine is not None and engine not in engines:
+        message = f"'{engine}' is not an engine for this kind of study"
+        table.report("E_CHOICE", "engine", message, closest_hint(engine, engines))
     table.refuse_unknown()
     stated = {key: value for key, value in counts.items() if value is not None}
     return FitOptions(

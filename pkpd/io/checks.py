@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Component, ParameterPrior
+from pkpd.domain.study import Analysis
 from pkpd.errors import Finding, Severity, SpecError
 from pkpd.io.analysis import Examined, examine
 from pkpd.io.decode import closest_hint
@@ -17,8 +19,26 @@ from pkpd.io.priors import read_component
 from pkpd.registry import Registry
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Every error and warning of an analysis, errors first, and the analysis itself where there is no error."""
+
+    analysis: Analysis | PopulationAnalysis | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        """Number of errors."""
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+
 def check_analysis(path: Path) -> tuple[Finding, ...]:
-    """Every error and warning of an analysis, errors first; none of them needs a sample.
+    """Findings of `checked`."""
+    return checked(path).findings
+
+
+def checked(path: Path) -> Checked:
+    """Read an analysis and everything that it names; nothing is sampled.
 
     An analysis without observations, such as an exported regimen, is in order. A table (`regimen.csv`) is checked by
     the analysis beside it (`regimen.toml`), since only that states its units.
@@ -28,16 +48,23 @@ def check_analysis(path: Path) -> tuple[Finding, ...]:
         if not path.is_file():
             message = f"a table is checked by the analysis beside it, and there is no {path.name}"
             hint = "name the analysis that reads this table: only it states units and endpoints"
-            return (Finding(code="E_FILE", where=str(table), message=message, hint=hint),)
+            finding = Finding(code="E_FILE", where=str(table), message=message, hint=hint)
+            return Checked(analysis=None, findings=(finding,))
     if is_population(path):
-        found = examine_population(path).findings
-        return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
+        population = examine_population(path)
+        return _sorted(population.analysis, population.findings)
     examined = examine(path)
     findings = [*examined.findings]
     if examined.models.disease:
         _check_priors(examined, path.name, findings)
+    return _sorted(examined.analysis, findings)
+
+
+def _sorted(analysis: Analysis | PopulationAnalysis | None, findings: Sequence[Finding]) -> Checked:
     unique = dict.fromkeys(findings)
-    return tuple(sorted(unique, key=lambda finding: finding.severity is not Severity.ERROR))
+    found = tuple(sorted(unique, key=lambda finding: finding.severity is not Severity.ERROR))
+    failed = any(finding.severity is Severity.ERROR for finding in found)
+    return Checked(analysis=None if failed else analysis, findings=found)
 
 
 def _check_priors(examined: Examined, file: str, findings: list[Finding]) -> None:

@@ -18,6 +18,7 @@ from pkpd import units
 from pkpd.domain.evidence import Source
 from pkpd.domain.population import (
     COEFFICIENTS,
+    POPULATION_ENGINES,
     BlqMethod,
     Correlation,
     CovariateEffect,
@@ -117,7 +118,7 @@ def _read(root: TomlTable, path: Path, findings: list[Finding]) -> PopulationAna
     errors = _errors(root, layout, sources)
     methods, limits = _blq(root, layout)
     correlations = _correlations(root, parameters, sources)
-    options: FitOptions = read_options(root)
+    options: FitOptions = read_options(root, POPULATION_ENGINES)
     assumptions = read_texts(root, "assumptions")
     root.refuse_unknown()
     if data is None or structure is None:

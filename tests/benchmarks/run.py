@@ -59,7 +59,9 @@ def main() -> None:
         found += peer("sksundae", "w2_cvode.py", reference, "1")
         found += results("w2_diffrax.py", reference, "1")
         found += (
-            results("w1_pymc.py", "pkpd") + results("w1_pymc.py", "plain") + peer("stan", "w1_stan.py", python=STAN)
+            results("w1_pkpd.py", str(Path(folder) / "w1"))
+            + results("w1_pymc.py")
+            + peer("stan", "w1_stan.py", python=STAN)
         )
         for _ in range(2):  # cold, then from the cache
             found += results("gradient.py", str(Path(folder) / "cache"))

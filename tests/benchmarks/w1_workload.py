@@ -8,7 +8,7 @@ SUBJECTS, INTERVAL_H, DOSE_MG, DOSES = 20, 24.0, 100.0, 7
 TIMES_H = np.array([0.5, 1, 2, 4, 8, 23.9, 71.9, 143.9, 145, 147, 152, 168.0])
 GIVEN = np.minimum(np.floor(TIMES_H / INTERVAL_H), DOSES - 1).astype(int) + 1  # doses before each time
 SINCE_H = TIMES_H - INTERVAL_H * (GIVEN - 1)
-CHAINS, WARM_UP, DRAWS = 4, 500, 500
+CHAINS, WARM_UP, DRAWS, TARGET_ACCEPT = 4, 500, 500, 0.8
 # clearance, central volume, intercompartmental clearance, peripheral volume, absorption rate
 TYPICAL, SPREAD = np.array([5.0, 40.0, 8.0, 80.0, 1.0]), np.array([0.3, 0.25, 0.4])
 

@@ -12,11 +12,11 @@ from analysis_files import ANALYSIS, DOSE_ANALYSIS, DOSE_TABLE, write
 from pkpd.cli.fitting import with_doses_of
 from pkpd.cli.options import Engine
 from pkpd.cli.run_folder import locked
+from pkpd.domain.population import POPULATION_ENGINES
 from pkpd.domain.recommendation import Recommendation, Verdict
 from pkpd.domain.study import Scenario
 from pkpd.errors import ExitCode
 from pkpd.io.analysis import read_analysis
-from pkpd.io.analysis_tables import ENGINES
 from pkpd.posterior import Posterior
 
 SCENARIO = """
@@ -184,7 +184,7 @@ def test_a_scenario_leaves_the_other_drugs_and_the_original_alone(tmp_path):
 
 
 def test_the_engines_of_the_command_line_are_those_of_the_analysis():
-    assert tuple(Engine) == ENGINES
+    assert tuple(Engine) == POPULATION_ENGINES
 
 
 # ------------------------------------------------------------------------------------------------------------- simulate
