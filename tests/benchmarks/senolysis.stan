@@ -98,17 +98,17 @@ model {
     }
     for (k in first_event[m]:(first_event[m + 1] - 1)) {
       int last = k == first_event[m + 1] - 1;
-      real until = last ? time[stop] : event_time[k + 1];
+      real upto = last ? time[stop] : event_time[k + 1];
       int seen = 0;
       u[1] += dose[k, 1] * s[4];
       u[3] += dose[k, 2] * s[10];
-      while (n + seen <= stop && time[n + seen] <= until) seen += 1;
+      while (n + seen <= stop && time[n + seen] <= upto) seen += 1;
       {
-        int extra = seen == 0 ? 1 : (time[n + seen - 1] < until);
+        int extra = seen == 0 ? 1 : (time[n + seen - 1] < upto);
         array[seen + extra] real ts;
         array[seen + extra] vector[13] found;
         for (i in 1:seen) ts[i] = time[n + i - 1];
-        if (extra) ts[seen + 1] = until;
+        if (extra) ts[seen + 1] = upto;
         found = ode_rk45_tol(rhs, u, event_time[k], ts, rtol, 1e-6, 100000, p, c);
         for (i in 1:seen) {
           predicted[n + i - 1] = found[i][8] + found[i][9] + found[i][10] + p[22] * found[i][11]
