@@ -23,6 +23,9 @@ def read_checked(path: Path) -> Analysis | PopulationAnalysis:
     SpecError
         With everything that is wrong.
     """
+    if path.suffix.lower() == ".csv":
+        hint = "name the analysis that reads this table"
+        raise SpecError(Finding(code="E_FILE", where=str(path), message="is a table and not an analysis", hint=hint))
     found = checked(path)
     if found.analysis is None:
         raise SpecError(found.findings)
@@ -43,7 +46,7 @@ def with_options[A: Analysis | PopulationAnalysis](analysis: A, **stated: Any) -
     engines = POPULATION_ENGINES if isinstance(analysis, PopulationAnalysis) else ENGINES
     engine = stated.get("engine")
     if engine is not None and engine not in engines:
-        message = f"'{engine}' is not an engine for this kind of study"
+        message = f"'{engine}' is for another kind of study"
         raise SpecError(
             Finding(code="E_CHOICE", where="--engine", message=message, hint=f"write one of {', '.join(engines)}")
         )

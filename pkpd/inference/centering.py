@@ -6,7 +6,7 @@ as themselves grows without bound as their spread goes to zero, and a chain may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -25,6 +25,7 @@ from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 SPREADS = (".between", ".occasion")
 MOST_STEPS = 150
 OFF_CENTER = 0.01
+HALF = (Family.HALFNORMAL, Family.HALFCAUCHY)
 type Draw = dict[str, Array]
 
 
@@ -78,22 +79,22 @@ def _most_probable(analysis: PopulationAnalysis, design: PopulationDesign, names
     for name, each in analysis.parameters.items():
         if each.occasion is not None:
             fixed[f"{name}.kappa"] = jnp.zeros((design.subjects, analysis.study.occasions))
-    numbers = {name: unbounded(prior) for name, prior in free.items()}
+    # half-normal and half-Cauchy numbers around their median: their own density is flat toward zero, where a fit of few values would go
+    value = {
+        name: _around_median(prior) if prior.family in HALF else unbounded(prior).value for name, prior in free.items()
+    }
     shape = (len(names), design.subjects)
 
     def draw_of(flat: Array) -> Draw:
         deviates = flat[len(free) :].reshape(shape)
-        values = {name: number.value(flat[index]) for index, (name, number) in enumerate(numbers.items())}
+        values = {name: of(flat[index]) for index, (name, of) in enumerate(value.items())}
         return fixed | values | {f"{name}.eta": deviates[index] for index, name in enumerate(names)}
 
     def loss(flat: Array) -> Array:
         density = sum(
             (jnp.sum(each) for each in pointwise(analysis, design, draw_of(flat)).values()), start=jnp.zeros(())
         )
-        prior = sum(
-            (number.log_density(flat[index]) for index, number in enumerate(numbers.values())), start=jnp.zeros(())
-        )
-        return 0.5 * jnp.sum(flat[len(free) :] ** 2) - prior - density
+        return 0.5 * jnp.sum(flat**2) - density
 
     slope = jax.jit(jax.value_and_grad(loss))
 
@@ -105,6 +106,11 @@ def _most_probable(analysis: PopulationAnalysis, design: PopulationDesign, names
     start = np.zeros(len(free) + shape[0] * shape[1])
     found: Any = optimize.minimize(finite, start, jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
     return draw_of(jnp.asarray(found.x if found.fun < 1e299 else start))
+
+
+def _around_median(prior: Prior) -> Callable[[Array], Array]:
+    median = float(prior.quantile(0.5))
+    return lambda z: median * jnp.exp(z)
 
 
 def start_of(

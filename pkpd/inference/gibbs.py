@@ -1,79 +1,46 @@
 """Metropolis steps within a Gibbs sweep: a sampler of population models that takes no derivative, so that no kink disturbs it.
 
 Every subject moves by itself, all side by side: one deviate, all deviates along their own covariance, or some of them drawn anew from
-the population. The numbers of the population move with the deviates held and with the individual values held. What is learned about
-step sizes ends with the warm-up. See docs/decisions/006-a-sampler-without-gradients.md.
+the population. The numbers of the population move with the deviates held; typical values and spreads also with the individual values
+held. What is learned about step sizes ends with the warm-up. See docs/decisions/006-a-sampler-without-gradients.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from pkpd.domain.study import FitOptions
 from pkpd.errors import Finding, SpecError
-from pkpd.inference.fit_model import AbstractFitModel
+from pkpd.inference.gibbs_moves import (
+    Kind,
+    Place,
+    Tuning,
+    move_held,
+    move_population,
+    move_subjects,
+    subject_moves,
+)
 from pkpd.inference.hierarchy import Hierarchy
 from pkpd.inference.population_fit import PopulationFit
 
 SWEEPS_PER_DRAW = 10
-HELD_REPEATS = 3  # moves without a likelihood cost next to nothing
 ONE, SEVERAL = 0.44, 0.3  # acceptance that moves of one number, and of several, are tuned to
 JITTERS = (0.1, 0.01, 0.0)
 type Tell = Callable[[int, int], None]
 type Chain = Callable[[FitOptions, int, Tell], dict[str, xr.Dataset]]
 
 
-class Kind(IntEnum):
-    """What a subject's move changes."""
-
-    ONE = 0
-    ALONG_COVARIANCE = 1
-    ANEW = 2
-    OCCASIONS = 3
-
-
-class Place(eqx.Module):
-    """Where a chain is, and the log-likelihood of each subject there."""
-
-    population: Float[Array, " number"]
-    deviates: Float[Array, "effect subject"]
-    occasions: Float[Array, "effect subject occasion"]
-    likelihood: Float[Array, " subject"]
-
-
-class Tuning(eqx.Module):
-    """Logarithms of step sizes, and the spread of the chain so far."""
-
-    subject: Float[Array, "move subject"]
-    population: Float[Array, " move"]
-    held: Float[Array, " move"]
-    mean: Float[Array, " number"]
-    covariance: Float[Array, "number number"]
-    subject_mean: Float[Array, "subject effect"]
-    subject_covariance: Float[Array, "subject effect effect"]
-
-
-def chains_of(fitted: AbstractFitModel) -> Chain:
-    """A function that runs one chain of a population model.
-
-    Raises
-    ------
-    ValueError
-        If the model is of another kind.
-    """
-    if not isinstance(fitted, PopulationFit):
-        raise ValueError("engine 'gibbs' is for population studies")
+def chains_of(fitted: PopulationFit) -> Chain:
+    """A function that runs one chain of a population model."""
     hierarchy = Hierarchy.of(fitted.analysis, fitted.design)
-    moves = _moves(hierarchy)
+    moves = subject_moves(hierarchy)
     targets = jnp.asarray([ONE if kind is Kind.ONE else SEVERAL for kind, _ in moves])[:, None]
     likelihood = jax.jit(hierarchy.log_likelihood)
 
@@ -83,9 +50,9 @@ def chains_of(fitted: AbstractFitModel) -> Chain:
 
         def sweep(place: Place, key: Array) -> tuple[Place, tuple[Array, Array, Array]]:
             first, second, third = jax.random.split(key, 3)
-            place, subject = _move_subjects(hierarchy, moves, place, tuning, first)
-            place, held = _move_held(hierarchy, place, tuning, second)
-            place, population = _move_population(hierarchy, place, tuning, third)
+            place, subject = move_subjects(hierarchy, place, tuning=tuning, key=first)
+            place, held = move_held(hierarchy, place, tuning=tuning, key=second)
+            place, population = move_population(hierarchy, place, tuning=tuning, key=third)
             return place, (subject, population, held)
 
         place, taken = jax.lax.scan(sweep, place, jax.random.split(key, SWEEPS_PER_DRAW))
@@ -115,8 +82,8 @@ def chains_of(fitted: AbstractFitModel) -> Chain:
     def chain(options: FitOptions, number: int, tell: Tell) -> dict[str, xr.Dataset]:
         seed = np.random.SeedSequence(options.seed, spawn_key=(number,)).generate_state(1)[0]
         start, key = jax.random.split(jax.random.key(int(seed)))
-        place = _start(hierarchy, fitted, likelihood, start)
-        tuning = _untuned(len(moves), place, hierarchy)
+        place = _start(hierarchy, fitted, likelihood=likelihood, key=start)
+        tuning = _untuned(hierarchy, place)
         kept, accepted = [], []
         for step, each in enumerate(jax.random.split(key, options.tune + options.draws)):
             place, rates = block(place, tuning, each)
@@ -124,24 +91,27 @@ def chains_of(fitted: AbstractFitModel) -> Chain:
                 tuning = learn(tuning, place, rates, jnp.asarray(float(step)))
             else:
                 kept.append(jax.tree.map(np.asarray, (place.population, place.deviates, place.occasions)))
-                accepted.append(float(jnp.mean(rates[1])))
+                accepted.append([float(jnp.mean(each)) for each in rates])
             tell(step + 1, 0)
         values = collected(*(np.stack(part) for part in zip(*kept, strict=True)))
-        stats = xr.Dataset({"acceptance_rate": (("chain", "draw"), np.asarray([accepted]))})
-        return {"posterior": _dataset(values, fitted, number), "sample_stats": stats.assign_coords(chain=[number])}
+        names = ("subject_acceptance", "population_acceptance", "held_acceptance")
+        stats = xr.Dataset(
+            {
+                name: (("chain", "draw"), np.asarray(rate)[None])
+                for name, rate in zip(names, zip(*accepted, strict=True), strict=True)
+            }
+        )
+        return {
+            "posterior": _dataset(values, fitted, chain=number),
+            "sample_stats": stats.assign_coords(chain=[number]),
+        }
 
     return chain
 
 
-def _moves(hierarchy: Hierarchy) -> list[tuple[Kind, int]]:
-    effects = len(hierarchy.effects)
-    found = [(Kind.ONE, at) for at in range(effects)]
-    if effects:
-        found += [(Kind.ALONG_COVARIANCE, 0), (Kind.ANEW, 0)]
-    return [*found, *((Kind.OCCASIONS, at) for at in range(len(hierarchy.occasion_effects)))]
-
-
-def _start(hierarchy: Hierarchy, fitted: PopulationFit, likelihood: Any, key: Array) -> Place:
+def _start(
+    hierarchy: Hierarchy, fitted: PopulationFit, *, likelihood: Callable[[Array, Array, Array], Array], key: Array
+) -> Place:
     """Near the most probable values."""
     mode = fitted.mode
     middle = jnp.asarray(
@@ -170,10 +140,10 @@ def _start(hierarchy: Hierarchy, fitted: PopulationFit, likelihood: Any, key: Ar
     )
 
 
-def _untuned(moves: int, place: Place, hierarchy: Hierarchy) -> Tuning:
+def _untuned(hierarchy: Hierarchy, place: Place) -> Tuning:
     numbers, (effects, subjects) = place.population.size, place.deviates.shape
     return Tuning(
-        subject=jnp.full((moves, subjects), np.log(0.3)),
+        subject=jnp.full((len(subject_moves(hierarchy)), subjects), np.log(0.3)),
         population=jnp.full(numbers + 1, np.log(0.2)),
         held=jnp.full(hierarchy.held.size, np.log(0.2)),
         mean=place.population,
@@ -183,130 +153,11 @@ def _untuned(moves: int, place: Place, hierarchy: Hierarchy) -> Tuning:
     )
 
 
-def _move_subjects(
-    hierarchy: Hierarchy, moves: list[tuple[Kind, int]], place: Place, tuning: Tuning, key: Array
-) -> tuple[Place, Array]:
-    """Every kind of move once, each subject deciding for itself."""
-    if not moves:
-        return place, jnp.zeros((0, hierarchy.design.subjects))
-    effects, subjects = place.deviates.shape
-    factor = _factor(tuning.subject_covariance)
-
-    def move(place: Place, chosen: tuple[Array, Array, Array, Array]) -> tuple[Place, Array]:
-        kind, index, log_size, key = chosen
-        pick, noise_key, more_key, chance_key = jax.random.split(key, 4)
-        noise = jax.random.normal(noise_key, (effects, subjects))
-        of_occasions = jax.random.normal(more_key, place.occasions.shape)
-        size = jnp.exp(log_size)
-
-        def one() -> tuple[Array, Array]:
-            return place.deviates + size * noise * (jnp.arange(effects) == index)[:, None], place.occasions
-
-        def along() -> tuple[Array, Array]:
-            return place.deviates + size * jnp.einsum("sij,js->is", factor, noise), place.occasions
-
-        def anew() -> tuple[Array, Array]:
-            return jnp.where(jax.random.bernoulli(pick, 0.5, noise.shape), noise, place.deviates), place.occasions
-
-        def occasion() -> tuple[Array, Array]:
-            mine = (jnp.arange(place.occasions.shape[0]) == index)[:, None, None]
-            return place.deviates, place.occasions + size[:, None] * of_occasions * mine
-
-        deviates, occasions = jax.lax.switch(kind, [one, along, anew, occasion])
-        likelihood = hierarchy.log_likelihood(place.population, deviates, occasions)
-        prior = _normal(deviates, place.deviates).sum(axis=0) + _normal(occasions, place.occasions).sum(axis=(0, 2))
-        # what is drawn from the population is proposed as often as it is probable there
-        gain = likelihood - place.likelihood + jnp.where(kind == Kind.ANEW, 0.0, prior)
-        taken = jnp.log(jax.random.uniform(chance_key, (subjects,))) < gain
-        return Place(
-            place.population,
-            jnp.where(taken, deviates, place.deviates),
-            jnp.where(taken[:, None], occasions, place.occasions),
-            jnp.where(taken, likelihood, place.likelihood),
-        ), taken
-
-    kinds, indices = (jnp.asarray(each) for each in zip(*moves, strict=True))
-    place, taken = jax.lax.scan(move, place, (kinds, indices, tuning.subject, jax.random.split(key, len(moves))))
-    return place, taken.astype(float)
-
-
-def _move_population(hierarchy: Hierarchy, place: Place, tuning: Tuning, key: Array) -> tuple[Place, Array]:
-    """Each number of the population, then all along their covariance, with the deviates held."""
-    numbers = place.population.size
-    factor = _factor(tuning.covariance[None])[0]
-
-    def move(place: Place, chosen: tuple[Array, Array, Array]) -> tuple[Place, Array]:
-        index, log_size, key = chosen
-        noise_key, chance_key = jax.random.split(key)
-        noise = jax.random.normal(noise_key, (numbers,))
-        step = jnp.where(index == numbers, factor @ noise, noise * (jnp.arange(numbers) == index))
-        population = place.population + jnp.exp(log_size) * step
-        likelihood = hierarchy.log_likelihood(population, place.deviates, place.occasions)
-        gain = jnp.sum(likelihood - place.likelihood)
-        gain += hierarchy.log_prior(population) - hierarchy.log_prior(place.population)
-        taken = jnp.log(jax.random.uniform(chance_key)) < gain
-        return Place(
-            jnp.where(taken, population, place.population),
-            place.deviates,
-            place.occasions,
-            jnp.where(taken, likelihood, place.likelihood),
-        ), taken
-
-    keys = jax.random.split(key, numbers + 1)
-    place, taken = jax.lax.scan(move, place, (jnp.arange(numbers + 1), tuning.population, keys))
-    return place, taken.astype(float)
-
-
-def _move_held(hierarchy: Hierarchy, place: Place, tuning: Tuning, key: Array) -> tuple[Place, Array]:
-    """Typical values and spreads with the individual values held, which leaves the likelihood as it is."""
-    held = jnp.asarray(hierarchy.held)
-    if not held.size:
-        return place, jnp.zeros(0)
-    subjects = place.deviates.shape[1]
-
-    def move(place: Place, chosen: tuple[Array, Array, Array]) -> tuple[Place, Array]:
-        index, log_size, key = chosen
-        noise_key, chance_key = jax.random.split(key)
-        population = place.population.at[index].add(jnp.exp(log_size) * jax.random.normal(noise_key))
-        center, factor = hierarchy.center_and_factor(place.population)
-        new_center, new_factor = hierarchy.center_and_factor(population)
-        deviates = jax.scipy.linalg.solve_triangular(
-            new_factor, factor @ place.deviates + (center - new_center)[:, None], lower=True
-        )
-        shrunk = hierarchy.occasion_spreads(place.population) / hierarchy.occasion_spreads(population)
-        occasions = place.occasions * shrunk[:, None, None]
-        gain = hierarchy.log_prior(population) - hierarchy.log_prior(place.population)
-        gain += jnp.sum(_normal(deviates, place.deviates)) + jnp.sum(_normal(occasions, place.occasions))
-        gain += subjects * jnp.sum(jnp.log(jnp.diag(factor)) - jnp.log(jnp.diag(new_factor)))
-        gain += subjects * place.occasions.shape[2] * jnp.sum(jnp.log(shrunk))
-        taken = jnp.log(jax.random.uniform(chance_key)) < gain
-        return Place(
-            jnp.where(taken, population, place.population),
-            jnp.where(taken, deviates, place.deviates),
-            jnp.where(taken, occasions, place.occasions),
-            place.likelihood,
-        ), taken
-
-    repeated, sizes = jnp.tile(held, HELD_REPEATS), jnp.tile(tuning.held, HELD_REPEATS)
-    place, taken = jax.lax.scan(move, place, (repeated, sizes, jax.random.split(key, repeated.size)))
-    return place, taken.reshape(HELD_REPEATS, -1).astype(float).mean(axis=0)
-
-
-def _normal(new: Array, old: Array) -> Array:
-    """Gain of a standard normal log-density."""
-    return -0.5 * (new**2 - old**2)
-
-
-def _factor(covariance: Float[Array, "batch n n"]) -> Float[Array, "batch n n"]:
-    size = covariance.shape[-1]
-    return jnp.linalg.cholesky(covariance + 1e-6 * jnp.eye(size)) if size else covariance
-
-
-def _dataset(values: dict[str, Array], fitted: PopulationFit, number: int) -> xr.Dataset:
+def _dataset(values: dict[str, Array], fitted: PopulationFit, *, chain: int) -> xr.Dataset:
     """Draws of one chain with the names of their dimensions."""
     study = fitted.analysis.study
     dims = ("chain", "draw", "subject", "occasion")
     arrays = {name: np.asarray(each)[None] for name, each in values.items()}
     found = xr.Dataset({name: (dims[: each.ndim], each) for name, each in arrays.items()})
     named: dict[str, Any] = {"subject": list(study.subjects), "occasion": np.arange(study.occasions)}
-    return found.assign_coords(chain=[number], **{name: named[name] for name in named if name in found.dims})
+    return found.assign_coords(chain=[chain], **{name: named[name] for name in named if name in found.dims})

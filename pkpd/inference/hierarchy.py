@@ -29,7 +29,7 @@ class Hierarchy:
     """Every unknown as a number without bounds.
 
     `population` below is [number] in the order of `numbers`; `deviates` [effect, subject] are independent and standard normal a
-    priori, `occasions` [effect, subject, occasion] too.
+    priori, `occasions` [occasion_effect, subject, occasion] too.
 
     Attributes
     ----------
@@ -37,6 +37,8 @@ class Hierarchy:
         Name -> unbounded number: what has a prior of its own, then the share that stands for each partial correlation.
     effects, occasion_effects
         Parameters that differ between subjects, and between the occasions of one.
+    shares
+        Those of `numbers` that stand for partial correlations.
     """
 
     analysis: PopulationAnalysis
@@ -44,15 +46,17 @@ class Hierarchy:
     numbers: Mapping[str, Unbounded]
     effects: tuple[str, ...]
     occasion_effects: tuple[str, ...]
+    shares: frozenset[str]
 
     @staticmethod
     def of(analysis: PopulationAnalysis, design: PopulationDesign) -> Hierarchy:
         """Hierarchy of an analysis."""
         numbers = {name: unbounded(prior) for name, prior in sampled_priors(analysis).items()}
+        shares: dict[str, Unbounded] = {}
         for correlation in analysis.correlations:
             for (_, column), name in correlation_names(correlation).items():
                 shape = partial_shape(correlation, column)
-                numbers[f"{name}.share"] = share(shape, shape)
+                shares[f"{name}.share"] = share(shape, shape)
         parameters = analysis.parameters
         # correlated ones first, each block in its order: the factor of their correlations is lower triangular
         correlated = [name for each in analysis.correlations for name in each.parameters]
@@ -60,21 +64,24 @@ class Hierarchy:
         return Hierarchy(
             analysis=analysis,
             design=design,
-            numbers=numbers,
+            numbers=numbers | shares,
+            shares=frozenset(shares),
             effects=tuple(effects),
             occasion_effects=tuple(name for name, each in parameters.items() if each.occasion is not None),
         )
 
     @property
     def held(self) -> NDArray[np.int64]:
-        """Numbers of the population that the data see only through the individual values: typical values and spreads."""
+        """Numbers of the population that the data see only through the individual values: typical values and spreads.
+
+        Coefficients of covariates are not among them, nor typical values with covariates where individuals differ on the scale of a
+        share or a line: they move with the deviates held alone.
+        """
         names = [*self.effects, *(f"{name}.between" for name in self.effects)]
         names += [f"{name}.occasion" for name in self.occasion_effects]
-        names += [name for name in self.numbers if name.endswith(".share")]
-        fixed = {name for name in self.effects if not _adds_up(self.analysis.parameters[name])}
-        return np.asarray(
-            [at for at, name in enumerate(self.numbers) if name in names and name not in fixed], dtype=int
-        )
+        not_alike = {name for name in self.effects if not _adds_up(self.analysis.parameters[name])}
+        chosen = (set(names) | self.shares) - not_alike
+        return np.asarray([at for at, name in enumerate(self.numbers) if name in chosen], dtype=int)
 
     def log_prior(self, population: Float[Array, " number"]) -> Array:
         """Log-density of the numbers of the population."""
@@ -85,7 +92,7 @@ class Hierarchy:
         self,
         population: Float[Array, " number"],
         deviates: Float[Array, "effect subject"],
-        occasions: Float[Array, "effect subject occasion"],
+        occasions: Float[Array, "occasion_effect subject occasion"],
     ) -> Float[Array, " subject"]:
         """Log-likelihood of each subject; what is not a number counts as impossible."""
         total = jnp.zeros(self.design.subjects)
@@ -100,11 +107,11 @@ class Hierarchy:
         self,
         population: Float[Array, " number"],
         deviates: Float[Array, "effect subject"],
-        occasions: Float[Array, "effect subject occasion"],
+        occasions: Float[Array, "occasion_effect subject occasion"],
     ) -> dict[str, Array]:
         """Everything by its name in the posterior."""
         values = self._values(population)
-        found = {name: value for name, value in values.items() if not name.endswith(".share")}
+        found = {name: value for name, value in values.items() if name not in self.shares}
         factor = self._correlation_factor(values)
         for correlation in self.analysis.correlations:
             places = [self.effects.index(name) for name in correlation.parameters]
@@ -126,7 +133,7 @@ class Hierarchy:
             jnp.asarray(spreads)[:, None] * self._correlation_factor(values),
         )
 
-    def occasion_spreads(self, population: Float[Array, " number"]) -> Float[Array, " effect"]:
+    def occasion_spreads(self, population: Float[Array, " number"]) -> Float[Array, " occasion_effect"]:
         """Spread between the occasions of a subject."""
         values = self._values(population)
         parameters = self.analysis.parameters
@@ -155,8 +162,8 @@ def _adds_up(parameter: PopulationParameter) -> bool:
 
 def _center(values: Mapping[str, Array], parameter: PopulationParameter) -> Array:
     assert parameter.between is not None
-    if not _adds_up(parameter):
-        return jnp.zeros(())
+    if parameter.typical.is_fixed or not _adds_up(parameter):
+        return jnp.zeros(())  # it does not move
     typical = known(values, parameter.name, parameter.typical)
     match parameter.between.scale:
         case Scale.LOG:

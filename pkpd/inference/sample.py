@@ -27,14 +27,14 @@ from pkpd.domain.population import POPULATION_ENGINES
 from pkpd.domain.study import FitOptions
 from pkpd.inference import gibbs
 from pkpd.inference.fit_model import MAX_TREE_DEPTH, AbstractFitModel
+from pkpd.inference.gibbs import Chain, Tell
+from pkpd.inference.population_fit import PopulationFit
 
 # Ridges of moderate width count too: nutpie's own cutoff leaves them to the diagonal.
 ADAPTATION = {"mass_matrix_eigval_cutoff": 1.3, "mass_matrix_switch_freq": 120}
 POLL_SECONDS = 0.5
 GROUPS = ("posterior", "sample_stats")
 type Progress = Callable[[int, int, str], None]
-type Tell = Callable[[int, int], None]
-type Chain = Callable[[FitOptions, int, Tell], dict[str, xr.Dataset]]
 
 
 def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress, cores: int) -> xr.DataTree:
@@ -56,6 +56,8 @@ def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress,
     """
     if options.engine not in POPULATION_ENGINES:
         raise ValueError(f"there is no engine '{options.engine}'")
+    if options.engine == "gibbs" and not isinstance(fitted, PopulationFit):
+        raise ValueError("engine 'gibbs' is for population studies")
     enable_compilation_cache()
     if options.engine == "numpyro":
         return _kept(_numpyro(fitted, options, progress))
@@ -167,7 +169,7 @@ def _work(chain: int) -> dict[str, xr.Dataset]:
 
 def _chains(fitted: AbstractFitModel, engine: str) -> Chain:
     """A function that runs one chain, compiled as far as it can be."""
-    if engine == "gibbs":
+    if engine == "gibbs" and isinstance(fitted, PopulationFit):
         return gibbs.chains_of(fitted)
     return partial(_nutpie_chain, _compile(fitted), fitted.doublings)
 

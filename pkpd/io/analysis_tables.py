@@ -227,7 +227,7 @@ def read_options(root: TomlTable, engines: tuple[str, ...] = ENGINES) -> FitOpti
         table.report("E_RANGE", "target_accept", f"{accept:g} is not below 1", "write target_accept = 0.9")
     engine = table.text("engine", required=False)
     if engine is not None and engine not in engines:
-        message = f"'{engine}' is not an engine for this kind of study"
+        message = f"'{engine}' is not an engine, or not one for this kind of study"
         table.report("E_CHOICE", "engine", message, closest_hint(engine, engines))
     table.refuse_unknown()
     stated = {key: value for key, value in counts.items() if value is not None}

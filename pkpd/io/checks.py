@@ -32,11 +32,6 @@ class Checked:
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def check_analysis(path: Path) -> tuple[Finding, ...]:
-    """Findings of `checked`."""
-    return checked(path).findings
-
-
 def checked(path: Path) -> Checked:
     """Read an analysis and everything that it names; nothing is sampled.
 
@@ -52,19 +47,19 @@ def checked(path: Path) -> Checked:
             return Checked(analysis=None, findings=(finding,))
     if is_population(path):
         population = examine_population(path)
-        return _sorted(population.analysis, population.findings)
+        return _judged(population.analysis, population.findings)
     examined = examine(path)
     findings = [*examined.findings]
     if examined.models.disease:
         _check_priors(examined, path.name, findings)
-    return _sorted(examined.analysis, findings)
+    return _judged(examined.analysis, findings)
 
 
-def _sorted(analysis: Analysis | PopulationAnalysis | None, findings: Sequence[Finding]) -> Checked:
+def _judged(analysis: Analysis | PopulationAnalysis | None, findings: Sequence[Finding]) -> Checked:
     unique = dict.fromkeys(findings)
     found = tuple(sorted(unique, key=lambda finding: finding.severity is not Severity.ERROR))
-    failed = any(finding.severity is Severity.ERROR for finding in found)
-    return Checked(analysis=None if failed else analysis, findings=found)
+    judged = Checked(analysis=analysis, findings=found)
+    return dataclasses.replace(judged, analysis=None) if judged.errors else judged
 
 
 def _check_priors(examined: Examined, file: str, findings: list[Finding]) -> None:

@@ -85,6 +85,22 @@ def test_fit_writes_a_run_folder_that_can_be_fitted_again(run, line, analysis, t
     assert (again.name, again.assumptions, again.drugs) == (original.name, original.assumptions, original.drugs)
 
 
+def test_an_engine_for_another_kind_of_study_is_refused_by_name(run, line, analysis):
+    result = run("fit", analysis, "--out", "run", "--engine", "gibbs")
+
+    assert result.exit_code == ExitCode.INVALID
+    assert "E_CHOICE" in result.stderr
+    assert "nutpie, numpyro" in result.stderr
+    assert not line.fitted
+
+
+def test_a_table_is_not_fitted_in_place_of_its_analysis(run, line, analysis):
+    result = run("fit", analysis.parent / "study.csv", "--out", "run")
+
+    assert result.exit_code == ExitCode.INVALID
+    assert "is a table and not an analysis" in result.stderr
+
+
 def test_fit_records_command_seed_status_versions_and_inputs(run, line, analysis, tmp_path):
     run("fit", analysis, "--out", "run", "--seed", 5)
 

@@ -9,7 +9,7 @@ from pkpd.cli.recovery import Recovered, recovery_lines
 from pkpd.cli.simulated_study import read_truth
 from pkpd.domain.recommendation import Verdict
 from pkpd.errors import ExitCode
-from pkpd.io.checks import check_analysis
+from pkpd.io.checks import checked
 from pkpd.io.prior_file import Kind
 from pkpd.io.priors import read_component
 from pkpd.io.spaces import read_space
@@ -63,7 +63,7 @@ def test_its_study_has_four_arms_and_passes_the_check_without_a_finding(run, lin
     analysis, _ = line.fitted[0]
     assert analysis.study.arms == ("vehicle", "palbociclib", "cetuximab", "palbociclib, then cetuximab")
     assert analysis.study.drugs == ("cetuximab", "palbociclib")
-    assert check_analysis(folder / "analysis.toml") == ()
+    assert checked(folder / "analysis.toml").findings == ()
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NOT_DISTINGUISHABLE, Verdict.DO_NOT_RECOMMEND, Verdict.INFEASIBLE])

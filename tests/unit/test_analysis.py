@@ -8,7 +8,7 @@ from analysis_files import ANALYSIS, DOSE_ANALYSIS, DOSE_TABLE, TABLE, write
 from pkpd.domain.study import FitOptions
 from pkpd.errors import Severity, SpecError
 from pkpd.io.analysis import examine, read_analysis
-from pkpd.io.checks import check_analysis
+from pkpd.io.checks import checked
 
 CR1197 = """
 schema = 1
@@ -112,7 +112,7 @@ read = 2026-11-22
     assert list(analysis.overrides) == ["tumor.growth_rate"]
     assert analysis.sources["pilot"].title == "Pilot study"
     assert analysis.assumptions == ("Doses are assumed.",)
-    assert [str(finding) for finding in check_analysis(path)] == []
+    assert [str(finding) for finding in checked(path).findings] == []
 
 
 def test_every_file_that_was_read_is_recorded_with_its_digest(tmp_path):
@@ -129,7 +129,7 @@ def test_every_file_that_was_read_is_recorded_with_its_digest(tmp_path):
 def test_doses_alone_pass_a_check_and_are_refused_by_a_fit(tmp_path):
     path = write(tmp_path, analysis=DOSE_ANALYSIS, table=DOSE_TABLE)
 
-    assert check_analysis(path) == ()
+    assert checked(path).findings == ()
     assert [dose.mg for dose in examine(path).analysis.study.administrations()] == [125.0, 125.0]
     with pytest.raises(SpecError, match="E_NO_OBSERVATIONS"):
         read_analysis(path)
@@ -138,8 +138,8 @@ def test_doses_alone_pass_a_check_and_are_refused_by_a_fit(tmp_path):
 def test_a_table_is_checked_by_the_analysis_beside_it(tmp_path):
     write(tmp_path, analysis=DOSE_ANALYSIS, table=DOSE_TABLE).rename(tmp_path / "study.toml")
 
-    assert check_analysis(tmp_path / "study.csv") == ()
-    (finding,) = check_analysis(tmp_path / "other.csv")
+    assert checked(tmp_path / "study.csv").findings == ()
+    (finding,) = checked(tmp_path / "other.csv").findings
     assert finding.where.endswith("other.csv")
     assert "there is no other.toml" in finding.message
 
@@ -151,7 +151,7 @@ def test_a_study_without_control_arm_is_warned_about_and_accepted(tmp_path):
         table="".join(line for line in TABLE.splitlines(keepends=True) if "Vehicle" not in line),
     )
 
-    findings = check_analysis(path)
+    findings = checked(path).findings
 
     assert [(finding.code, finding.severity) for finding in findings] == [("W_NO_CONTROL_ARM", Severity.WARNING)]
     assert read_analysis(path).study.arms == ("Palbociclib",)
@@ -165,7 +165,7 @@ def test_a_drug_that_nobody_gets_and_a_subject_without_data_are_warned_about(tmp
         table=TABLE.replace("group", "group,MDV", 1).replace("Vehicle\n", "Vehicle,1\n").replace("clib\n", "clib,0\n"),
     )
 
-    codes = [finding.code for finding in check_analysis(path)]
+    codes = [finding.code for finding in checked(path).findings]
 
     assert sorted(codes) == ["W_DRUG_NOT_GIVEN", "W_NOTHING_IGNORED", "W_ROWS_LEFT_OUT", "W_SUBJECT_WITHOUT_DATA"]
 
@@ -174,7 +174,7 @@ def test_a_drug_that_nobody_gets_and_a_subject_without_data_are_warned_about(tmp
 def test_every_shipped_drug_is_dosed_in_patients_by_its_usual_route(tmp_path, drug):
     path = write(tmp_path, analysis=DOSE_ANALYSIS, table=DOSE_TABLE.replace("palbociclib", drug))
 
-    assert check_analysis(path) == ()
+    assert checked(path).findings == ()
 
 
 def test_a_study_of_ribociclib_in_mice_is_in_order(tmp_path):
@@ -186,13 +186,13 @@ def test_a_study_of_ribociclib_in_mice_is_in_order(tmp_path):
         ANALYSIS.replace('["palbociclib"]', drugs).replace('drug = "palbociclib"', 'drug = "ribociclib"') + course
     )
 
-    assert check_analysis(write(tmp_path, analysis=analysis)) == ()
+    assert checked(write(tmp_path, analysis=analysis)).findings == ()
 
 
 def test_errors_stand_before_warnings(tmp_path):
     path = write(tmp_path, analysis=ANALYSIS.replace('["palbociclib"]', '["palbociclib", "cetuximab", "lapatinib"]'))
 
-    severities = [finding.severity for finding in check_analysis(path)]
+    severities = [finding.severity for finding in checked(path).findings]
 
     assert severities == sorted(severities)
     assert set(severities) == {Severity.ERROR, Severity.WARNING}
@@ -204,7 +204,7 @@ def test_a_prior_file_of_ones_own_is_looked_for_beside_the_analysis(tmp_path, re
 
     path = write(tmp_path, analysis=ANALYSIS.replace('"colorectal_pdx"', '"own.toml"'))
 
-    assert check_analysis(path) == ()
+    assert checked(path).findings == ()
 
 
 def test_a_growth_law_without_its_priors_is_reported(tmp_path, repository):
@@ -215,7 +215,7 @@ def test_a_growth_law_without_its_priors_is_reported(tmp_path, repository):
     after = own.index("[sources.pdxe]")
     (tmp_path / "own.toml").write_text(own[:start] + own[end:residual] + own[after:], encoding="utf-8")
 
-    findings = check_analysis(write(tmp_path, analysis=ANALYSIS.replace('"colorectal_pdx"', '"own.toml"')))
+    findings = checked(write(tmp_path, analysis=ANALYSIS.replace('"colorectal_pdx"', '"own.toml"'))).findings
 
     assert {finding.code for finding in findings} == {"E_MISSING_PARAMETER"}
     assert any("growth_decay" in finding.message for finding in findings)
@@ -229,7 +229,7 @@ def test_the_public_study_of_both_drugs_is_read_with_its_zeros_below_the_limit(t
 
     study = read_analysis(path).study
 
-    assert check_analysis(path) == ()
+    assert checked(path).findings == ()
     assert (len(study.subjects), study.data.sizes["obs_id"], len(study.arms)) == (37, 379, 4)
     assert int((~study.observed).sum()) == 4
     assert float(study.data["value"].min()) == 15.0

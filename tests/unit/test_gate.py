@@ -71,3 +71,22 @@ def test_a_single_chain_is_compared_with_itself():
 
     assert failed(gate(one(tree(2000)))) == {}
     assert failed(gate(one(tree(2000, drifting=drifting))))["R-hat"] == "drifting"
+
+
+def test_a_sampler_without_gradients_is_judged_by_its_draws_alone():
+    mixed = tree()
+    mixed["sample_stats"] = xr.DataTree(xr.Dataset())
+    mixed.attrs["engine"] = "gibbs"
+
+    checks = json.loads(gate(mixed).attrs["gate"])
+
+    assert checks["passed"]
+    assert {"divergences", "E-BFMI"}.isdisjoint(check["name"] for check in checks["checks"])
+
+
+def test_divergences_that_a_sampler_with_gradients_does_not_tell_are_not_passed_over():
+    mute = tree()
+    mute["sample_stats"] = xr.DataTree(xr.Dataset())
+
+    with pytest.raises(KeyError):
+        gate(mute)

@@ -7,7 +7,7 @@ from analysis_files import ANALYSIS, DOSE_ANALYSIS, DOSE_TABLE, TABLE, write
 
 from pkpd.errors import ExitCode, Finding, Severity, SpecError
 from pkpd.io.analysis import read_analysis
-from pkpd.io.checks import check_analysis
+from pkpd.io.checks import checked
 
 DVID_ANALYSIS = ANALYSIS.replace('endpoint = "tumor_volume"', "endpoints = { 1 = 'tumor_volume' }").replace(
     'ARM = "group"', 'ARM = "group"\nDVID = "kind"'
@@ -369,8 +369,10 @@ def matching(findings: tuple[Finding, ...], case: Case) -> list[Finding]:
 
 
 def test_the_input_that_the_cases_change_is_in_order(tmp_path):
-    assert [str(finding) for finding in check_analysis(write(tmp_path))] == []
-    assert [str(finding) for finding in check_analysis(write(tmp_path, analysis=DOSE_ANALYSIS, table=DOSE_TABLE))] == []
+    assert [str(finding) for finding in checked(write(tmp_path)).findings] == []
+    assert [
+        str(finding) for finding in checked(write(tmp_path, analysis=DOSE_ANALYSIS, table=DOSE_TABLE)).findings
+    ] == []
 
 
 def test_no_two_cases_share_a_name():
@@ -383,7 +385,7 @@ def test_no_two_cases_share_a_name():
 def test_a_malformed_input_is_reported_by_code_place_and_message(case, tmp_path):
     path = write(tmp_path, analysis=case.analysis, table=case.table)
 
-    findings = check_analysis(path)
+    findings = checked(path).findings
 
     assert matching(findings, case), "\n".join(str(finding) for finding in findings)
     assert all(finding.severity is Severity.ERROR for finding in matching(findings, case))
@@ -425,28 +427,28 @@ def test_what_only_follows_from_an_error_is_not_said(tmp_path, old, new, code):
     table = TABLE.replace("220", "0") if code == "E_MISSING_UNIT" else TABLE
     path = write(tmp_path, analysis=ANALYSIS.replace(old, new, 1), table=table)
 
-    assert [finding.code for finding in check_analysis(path)] == [code]
+    assert [finding.code for finding in checked(path).findings] == [code]
 
 
 def test_bad_cells_are_reported_beside_a_bad_column(tmp_path):
     path = write(tmp_path, analysis=ANALYSIS.replace('DV = "mm^3"', 'DV = "mm"'), table=TABLE.replace("220", "many"))
 
-    assert [finding.code for finding in check_analysis(path)] == ["E_UNIT", "E_NOT_A_NUMBER"]
+    assert [finding.code for finding in checked(path).findings] == ["E_UNIT", "E_NOT_A_NUMBER"]
 
 
 def test_an_analysis_that_is_not_there_or_not_text_is_reported(tmp_path):
     binary = tmp_path / "analysis.toml"
     binary.write_bytes(b"\xff\xfe\x00")
 
-    assert [finding.code for finding in check_analysis(tmp_path / "none.toml")] == ["E_FILE"]
-    assert [finding.code for finding in check_analysis(tmp_path)] == ["E_FILE"]
-    assert [finding.code for finding in check_analysis(binary)] == ["E_NOT_TEXT"]
+    assert [finding.code for finding in checked(tmp_path / "none.toml").findings] == ["E_FILE"]
+    assert [finding.code for finding in checked(tmp_path).findings] == ["E_FILE"]
+    assert [finding.code for finding in checked(binary).findings] == ["E_NOT_TEXT"]
 
 
 def test_a_table_that_is_a_folder_is_reported(tmp_path):
     (tmp_path / "study.csv").mkdir()
 
-    assert "E_FILE" in [finding.code for finding in check_analysis(write(tmp_path, table=None))]
+    assert "E_FILE" in [finding.code for finding in checked(write(tmp_path, table=None)).findings]
 
 
 def test_doses_stated_in_rows_and_in_arms_are_refused(tmp_path):
@@ -456,7 +458,7 @@ def test_doses_stated_in_rows_and_in_arms_are_refused(tmp_path):
     )
     path = write(tmp_path, analysis=ANALYSIS.replace('DV = "mm^3"', 'DV = "mm^3"\nAMT = "mg"'), table=table)
 
-    codes = [finding.code for finding in check_analysis(path)]
+    codes = [finding.code for finding in checked(path).findings]
 
     assert codes == ["E_STATED_TWICE"]
 
