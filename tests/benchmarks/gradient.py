@@ -99,7 +99,9 @@ def main(folder: Path) -> None:
     assembly, design, observed, grid = parts_of(analysis)
     function, values = value_and_gradient(assembly, design, observed, grid)
     begun = time.perf_counter()
-    program = jax.jit(function).lower(values).compile()
+    lowered = jax.jit(function).lower(values)
+    traced = time.perf_counter() - begun
+    program = lowered.compile()
     compiled = time.perf_counter() - begun
     jax.block_until_ready(program(values))
     seconds = fastest(lambda: [jax.block_until_ready(program(values)) for _ in range(CALLS)]) / CALLS
@@ -111,6 +113,7 @@ def main(folder: Path) -> None:
         "pkpd",
         milliseconds=1e3 * seconds,
         compile_s=compiled,
+        of_which_tracing_s=traced,
         mice=design.subjects,
         observations=int(observed.size),
         parameters=sum(int(np.size(x)) for x in values.values()),
