@@ -17,6 +17,7 @@ RHAT_LIMIT = 1.01
 ESS_LIMIT = 400.0
 BFMI_LIMIT = 0.3
 PARETO_LIMIT = 0.7
+FEWEST_TO_HALVE = 8  # draws of a single chain
 WITHOUT_GRADIENTS = ("gibbs",)  # engines that have no divergences and no energy
 # Functions of other variables, one per subject: they converge when what they are made of does.
 DERIVED = ".subject"
@@ -34,11 +35,12 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
         warnings.simplefilter("ignore")
         rhat, bulk, tail = az.rhat(_as_chains(sampled)), az.ess(sampled, method="bulk"), az.ess(sampled, method="tail")
         pareto, kept = _pareto(tree)
+        of_gradients = [] if tree.attrs.get("engine") in WITHOUT_GRADIENTS else _of_gradients(tree)
     checks = [
         _check("R-hat", *_extreme(rhat, sampled, np.max), RHAT_LIMIT, below=True),
         _check("bulk effective sample size", *_extreme(bulk, sampled, np.min), ESS_LIMIT, below=False),
         _check("tail effective sample size", *_extreme(tail, sampled, np.min), ESS_LIMIT, below=False),
-        *([] if tree.attrs.get("engine") in WITHOUT_GRADIENTS else _of_gradients(tree)),
+        *of_gradients,
     ]
     passed = all(check["passed"] for check in checks)
     worst = int(np.argmax(np.nan_to_num(pareto, nan=np.inf)))
@@ -63,7 +65,7 @@ def _of_gradients(tree: xr.DataTree) -> list[dict[str, object]]:
 
 def _as_chains(draws: xr.Dataset) -> xr.Dataset:
     """The draws; a single chain as its two halves, which is the least that R-hat can compare."""
-    if draws.sizes["chain"] > 1:
+    if draws.sizes["chain"] > 1 or draws.sizes["draw"] < FEWEST_TO_HALVE:
         return draws
     half = draws.sizes["draw"] // 2
     halves = [draws.isel(draw=slice(start, start + half)).assign_coords(draw=np.arange(half)) for start in (0, half)]
@@ -99,6 +101,8 @@ def _extreme(
         if np.any(moving):
             found = float(reduce(np.asarray(values[name].values)[moving]))
             each[str(name)] = found if np.all(np.isfinite(drawn)) else float("nan")
+    if not each:  # a single draw, or nothing that was estimated
+        return float("nan"), ""
     broken = [name for name, value in each.items() if np.isnan(value)]
     if broken:
         return float("nan"), broken[0]

@@ -58,6 +58,15 @@ def closest_hint(word: str, choices: Iterable[str]) -> str:
     return f"write one of {', '.join(f"'{name}'" for name in names)}" if names else "delete it"
 
 
+def unknown_source(key: str, sources: Iterable[str]) -> tuple[str, str, str, str]:
+    """Finding of a source that is not described: code, key, message, hint."""
+    hint = f'write [sources.{key}] with title = "..."'
+    names = tuple(sources)
+    if names:
+        hint += f", or {closest_hint(key, names)}"
+    return "E_UNKNOWN_SOURCE", "source", f"there is no [sources.{key}]", hint
+
+
 class TomlTable:
     """One TOML table, its path, and the findings of the file it stands in.
 

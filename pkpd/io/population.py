@@ -117,7 +117,7 @@ def _read(root: TomlTable, path: Path, findings: list[Finding]) -> PopulationAna
     )
     errors = _errors(root, layout, sources)
     methods, limits = _blq(root, layout)
-    correlations = _correlations(root, parameters, sources)
+    correlations = _correlations(root, parameters, sources, written=_written(root))
     options: FitOptions = read_options(root, POPULATION_ENGINES)
     assumptions = read_texts(root, "assumptions")
     root.refuse_unknown()
@@ -347,7 +347,7 @@ def _errors(root: TomlTable, layout: PopulationLayout, sources: Mapping[str, Sou
                 priors[field] = prior if factor == 1.0 else _rescaled(prior, factor, like)
         inner.refuse_unknown()
         found[endpoint] = ResidualError(model=model, parameters=priors)
-    if table is not None:
+    if table is not None and layout.outputs:  # without a known endpoint that was said already
         table.refuse_unknown()
     return found
 
@@ -384,8 +384,13 @@ def _blq(root: TomlTable, layout: PopulationLayout) -> tuple[dict[str, BlqMethod
 
 
 def _correlations(
-    root: TomlTable, parameters: Mapping[str, PopulationParameter], sources: Mapping[str, Source]
+    root: TomlTable,
+    parameters: Mapping[str, PopulationParameter],
+    sources: Mapping[str, Source],
+    *,
+    written: frozenset[str],
 ) -> tuple[Correlation, ...]:
+    """Correlations; what is wrong with a parameter that is `written` was said where it stands."""
     found: list[Correlation] = []
     used: set[str] = set()
     for number, each in enumerate(_array(root, "correlation"), start=1):
@@ -395,6 +400,8 @@ def _correlations(
         _, source = read_evidence(table, sources)
         table.refuse_unknown()
         for name in names:
+            if name not in parameters and name in written:
+                continue
             if name not in parameters:
                 table.report(
                     "E_UNKNOWN_PARAMETER", "parameters", f"'{name}' is not a parameter", closest_hint(name, parameters)
@@ -409,6 +416,15 @@ def _correlations(
         elif shape is not None and source is not None:
             found.append(Correlation(parameters=names, shape=shape, source=source))
     return tuple(found)
+
+
+def _written(root: TomlTable) -> frozenset[str]:
+    """Names of all parameters that have a table, whatever is in it."""
+    parameters, entries = root.values.get("parameters"), root.values.get("compartment")
+    names = set(parameters) if isinstance(parameters, Mapping) else set()
+    for compartment, words in entries.items() if isinstance(entries, Mapping) else ():
+        names |= {f"{compartment}.{word}" for word in words} if isinstance(words, Mapping) else set()
+    return frozenset(names)
 
 
 def _sha256(path: Path) -> str:

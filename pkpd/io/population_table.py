@@ -187,6 +187,8 @@ class _Reader:
         self.unstated: dict[str, int] = {}
         self.skipped: list[int] = []
         self.empty: list[int] = []
+        self.seen: set[frozenset[tuple[str, str]]] = set()
+        self.repeated: list[int] = []
 
     def report(self, line: int, code: str, name: str, message: str, hint: str = "") -> None:
         column = self.names.get(name, name)
@@ -235,6 +237,10 @@ class _Reader:
         if evid == 0 and self.layout.empty is EmptyValues.LEFT_OUT and self.names["DV"] not in cells:
             self.empty.append(row.line)
             return
+        whole = frozenset(cells.items())
+        if whole in self.seen:
+            self.repeated.append(row.line)
+        self.seen.add(whole)
         is_dose = evid in _DOSES
         if is_dose:
             self.check_dose(row, amount)
@@ -338,9 +344,11 @@ class _Reader:
         ):
             if lines:
                 what, where = f"{len(lines)} rows {words}", self.table.where(min(lines))
-                self.findings.append(
-                    Finding(code="W_ROWS_LEFT_OUT", where=where, message=what, severity=Severity.WARNING)
-                )
+                self.warn("W_ROWS_LEFT_OUT", where, what)
+        if self.repeated:
+            what = f"{len(self.repeated)} rows repeat another one in every column; each counts"
+            self.warn("W_ROW_REPEATED", self.table.where(min(self.repeated)), what, "delete what was copied by mistake")
+        self.check_subjects()
         for endpoint, count in self.unstated.items():
             self.findings.append(
                 Finding(
@@ -352,14 +360,38 @@ class _Reader:
             )
         latest: dict[str, float] = {}
         last = ""
+        unsorted: list[tuple[int, str]] = []
         for record in self.records:
             subject, time_h = record["subject"], record["time_h"]
             if subject != last and subject in latest:
                 self.report(record["line"], "E_ROW", "ID", f"the rows of subject {subject} do not stand together")
             if record["evid"] not in (3, 4) and time_h < latest.get(subject, -math.inf):
                 message = f"{time_h:g} h comes after {latest[subject]:g} h in subject {subject}"
-                self.report(record["line"], "E_UNSORTED_TIME", "TIME", message, "sort the rows of each subject by time")
+                unsorted.append((record["line"], message))
             latest[subject], last = time_h, subject
+        if unsorted:
+            line, message = unsorted[0]
+            more = f"; {len(unsorted) - 1} more rows are out of order" if len(unsorted) > 1 else ""
+            hint = 'sort the rows of each subject by time, or write order = "any" in [study]'
+            self.report(line, "E_UNSORTED_TIME", "TIME", message + more, hint)
+
+    def warn(self, code: str, where: str, message: str, hint: str = "") -> None:
+        """A warning."""
+        self.findings.append(Finding(code=code, where=where, message=message, hint=hint, severity=Severity.WARNING))
+
+    def check_subjects(self) -> None:
+        """Warn of subjects that were only dosed, or only observed."""
+        observed = {self.records[row["record"]]["subject"] for row in self.observations}
+        dosed = {record["subject"] for record in self.records if record["evid"] in _DOSES}
+        subjects = dict.fromkeys(record["subject"] for record in self.records)
+        silent = [subject for subject in subjects if subject not in observed]
+        if silent and observed:
+            message = f"no observation of {', '.join(silent)}"
+            self.warn("W_SUBJECT_WITHOUT_DATA", self.table.name, message, "they inform nothing and are kept")
+        untreated = [subject for subject in subjects if subject in observed - dosed]
+        if untreated and dosed and not grows(self.structure) and not responses(self.structure):
+            message = f"no dose of {', '.join(untreated)}, who have observations: the prediction is zero there"
+            self.warn("W_SUBJECT_WITHOUT_DOSE", self.table.name, message, "write their doses, or leave them out")
 
     def covariate(self, column: str, *, categorical: bool) -> tuple[str, Any, dict[str, str]]:
         """Values of a covariate at every record; one that is missing is that of the next record, or of the last known."""
@@ -374,7 +406,11 @@ class _Reader:
         for index, text in enumerate(texts):
             if text is None and (index == 0 or subject[index - 1] != subject[index]):
                 self.report(
-                    self.records[index]["line"], "E_MISSING_COVARIATE", column, f"is not known of {subject[index]}"
+                    self.records[index]["line"],
+                    "E_MISSING_COVARIATE",
+                    column,
+                    f"is not known of subject {subject[index]}",
+                    "write it in one of the subject's rows",
                 )
         if categorical:
             names = sorted({text for text in texts if text is not None})

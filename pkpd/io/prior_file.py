@@ -17,7 +17,7 @@ from pkpd import units
 from pkpd.domain.dosing import Route
 from pkpd.domain.evidence import Source
 from pkpd.domain.prior import Component, Level, ParameterPrior, PublishedFact
-from pkpd.io.decode import TomlTable, closest_hint, read_texts
+from pkpd.io.decode import TomlTable, closest_hint, read_texts, unknown_source
 from pkpd.io.prior_references import SHARED, Block, follow
 from pkpd.io.prior_tables import Entry, read_entry
 from pkpd.registry import Registry
@@ -140,7 +140,7 @@ def _header(root: TomlTable, sources: Mapping[str, Source]) -> _Header | None:
         target = table.text("target", example="cdk46") or ""
         key = table.text("source", example="label")
         if key is not None and key not in sources:
-            table.report("E_UNKNOWN_SOURCE", "source", f"there is no [sources.{key}]", closest_hint(key, sources))
+            table.report(*unknown_source(key, sources))
         grams = float("nan") if mass is None else mass.value * units.factor(mass.unit, "g/mol")
         borrowed = table.text("effects_of", required=False) or ""
         header = _Header(kind=kind, name=name, title=title, target=target, molar_mass=grams, effects_of=borrowed)
@@ -313,7 +313,7 @@ def _fact(name: str, table: TomlTable, sources: Mapping[str, Source]) -> Publish
     schedule, note = table.text("schedule", required=False) or "", table.text("note", required=False) or ""
     table.refuse_unknown()
     if key is not None and key not in sources:
-        table.report("E_UNKNOWN_SOURCE", "source", f"there is no [sources.{key}]", closest_hint(key, sources))
+        table.report(*unknown_source(key, sources))
     if level is Level.BOUND and (low is None or high is None):
         table.report("E_MISSING_KEY", "low", "a bound has two ends", 'write low = "0 %" and high = "15 %"')
     if statistic is None or value is None or key is None or level is None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pkpd.domain.evidence import Basis, Source
 from pkpd.domain.prior import Between, Family, ParameterPrior, Prior, Scale
 from pkpd.errors import Finding
-from pkpd.io.decode import Quantity, TomlTable, closest_hint
+from pkpd.io.decode import Quantity, TomlTable, unknown_source
 
 NONE, TIED = "none", "tied"
 
@@ -189,7 +189,7 @@ def read_evidence(table: TomlTable, sources: Mapping[str, Source]) -> tuple[Basi
     if key is None:
         return basis, None
     if key not in sources:
-        table.report("E_UNKNOWN_SOURCE", "source", f"there is no [sources.{key}]", closest_hint(key, sources))
+        table.report(*unknown_source(key, sources))
         return basis, None
     if basis not in (None, Basis.ASSUMED) and not sources[key].locator:
         hint = f'write basis = "assumed", or a doi or url in [sources.{key}]'

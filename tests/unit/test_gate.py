@@ -63,6 +63,13 @@ def test_a_handful_of_draws_is_judged_and_not_lost():
     assert "bulk effective sample size" in failed(judged)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_a_few_draws_of_one_chain_fail_and_are_not_lost(count):
+    few = tree(count).map_over_datasets(lambda each: each.isel(chain=[0]) if "chain" in each.dims else each)
+
+    assert {"R-hat", "bulk effective sample size"} & set(failed(gate(few)))
+
+
 def test_a_single_chain_is_compared_with_itself():
     def one(judged: xr.DataTree) -> xr.DataTree:
         return judged.map_over_datasets(lambda each: each.isel(chain=[0]) if "chain" in each.dims else each)

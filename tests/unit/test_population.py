@@ -268,3 +268,48 @@ def test_a_report_shows_observed_values_priors_gate_and_sources_of_a_population_
     assert "contraction" in page
     assert "BLQ method M3" in page
     assert "Choice of the analyst" in page
+
+
+def warnings_of(folder: Path, rows: str) -> dict[str, str]:
+    found = examine_population(write(folder, rows=rows)).findings
+    return {finding.code: finding.message for finding in found if finding.severity is Severity.WARNING}
+
+
+def test_rows_that_repeat_another_are_counted_and_told(tmp_path):
+    lines = table().splitlines()
+
+    told = warnings_of(tmp_path, "\n".join([*lines[:2], lines[1], *lines[2:]]) + "\n")
+
+    assert told == {"W_ROW_REPEATED": "1 rows repeat another one in every column; each counts"}
+
+
+def test_subjects_that_are_only_dosed_or_only_observed_are_told(tmp_path):
+    told = warnings_of(tmp_path, table() + "8,0,100,1,.,70\n9,1,.,0,3.0,70\n")
+
+    assert told["W_SUBJECT_WITHOUT_DATA"] == "no observation of 8"
+    assert told["W_SUBJECT_WITHOUT_DOSE"].startswith("no dose of 9,")
+
+
+def test_a_table_out_of_order_is_told_once_with_the_way_out(tmp_path):
+    head, *rows = table().splitlines()
+
+    found = examine_population(write(tmp_path, rows="\n".join([head, *reversed(rows)]) + "\n")).findings
+
+    (finding,) = (finding for finding in found if finding.code == "E_UNSORTED_TIME")
+    assert "more rows are out of order" in finding.message
+    assert 'order = "any"' in finding.hint
+
+
+def test_an_error_in_a_parameter_is_not_followed_by_one_in_its_correlation(tmp_path):
+    wrong = ANALYSIS.replace('median = "20 L"', 'median = "20 h"')
+
+    assert codes(write(tmp_path, wrong)) == {"E_UNIT"}
+
+
+def test_a_source_that_is_not_described_comes_with_the_way_to_describe_it(tmp_path):
+    nameless = ANALYSIS[: ANALYSIS.index("[sources.analyst]")]
+
+    found = examine_population(write(tmp_path, nameless)).findings
+
+    assert {finding.code for finding in found} == {"E_UNKNOWN_SOURCE"}
+    assert all(finding.hint.startswith("write [sources.analyst] with title") for finding in found)
