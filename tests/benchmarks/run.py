@@ -1,7 +1,7 @@
 """Every benchmark, one process after another, and the table `reports/benchmarks/README.md`.
 
-`python tests/benchmarks/run.py`. A peer is looked for in this environment; `PKPD_BENCH_PEERS` and `PKPD_BENCH_STAN` name the
-interpreters of others.
+`python tests/benchmarks/run.py`, or some of it: `run.py w1 slopes`; the parts are `PARTS` below.
+A peer is looked for in this environment; `PKPD_BENCH_PEERS` and `PKPD_BENCH_STAN` name the interpreters of others.
 A peer that is not there is listed with the way to get it.
 """
 
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from table import Result, page
@@ -46,29 +47,54 @@ def peer(module: str, script: str, *arguments: str, python: str = PEERS) -> list
     return results(script, *arguments, python=python)
 
 
-def main() -> None:
-    """Run all, write all."""
+def w2(folder: Path) -> list[Result]:
+    """Simulation."""
+    reference = str(folder / "reference.npy")
+    found = results("w2_reference.py", reference)
+    for cores in ("1", "2"):
+        # before and after the peers, so that a change of the machine's load shows
+        found += results("w2.py", reference, cores)
+        found += peer("numbalsoda", "w2_numbalsoda.py", reference, cores)
+        found += results("w2.py", reference, cores)
+    return found + peer("sksundae", "w2_cvode.py", reference, "1") + results("w2_diffrax.py", reference, "1")
+
+
+def w1(folder: Path) -> list[Result]:
+    """Inference."""
+    ours = results("w1_pkpd.py", str(folder / "w1"))
+    return ours + results("w1_pymc.py") + peer("stan", "w1_stan.py", python=STAN)
+
+
+def gradient(folder: Path) -> list[Result]:
+    """One gradient: cold, then from the cache, then Stan's."""
+    cache = str(folder / "cache")
+    ours = [each for _ in range(2) for each in results("gradient.py", cache)]
+    return ours + peer("stan", "senolysis_stan.py", cache, python=STAN)
+
+
+def whole(folder: Path) -> list[Result]:
+    """The command line and the search."""
+    return results("command_line.py", str(folder / "example")) + results("schedule_search.py")
+
+
+def slopes(folder: Path) -> list[Result]:
+    """How cost grows."""
+    return results("slopes.py", str(folder / "slopes"))
+
+
+PARTS = {"w2": w2, "w1": w1, "gradient": gradient, "whole": whole, "slopes": slopes}
+
+
+def main(chosen: Sequence[str]) -> None:
+    """Run the chosen parts, or all; what the others gave last is kept."""
+    kept = json.loads((OUT / "results.json").read_text()) if chosen and (OUT / "results.json").is_file() else []
+    found: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
-        reference = str(Path(folder) / "reference.npy")
-        found = results("w2_reference.py", reference)
-        for cores in ("1", "2"):
-            # before and after the peers, so that a change of the machine's load shows
-            found += results("w2.py", reference, cores)
-            found += peer("numbalsoda", "w2_numbalsoda.py", reference, cores)
-            found += results("w2.py", reference, cores)
-        found += peer("sksundae", "w2_cvode.py", reference, "1")
-        found += results("w2_diffrax.py", reference, "1")
-        found += (
-            results("w1_pkpd.py", str(Path(folder) / "w1"))
-            + results("w1_pymc.py")
-            + peer("stan", "w1_stan.py", python=STAN)
-        )
-        for _ in range(2):  # cold, then from the cache
-            found += results("gradient.py", str(Path(folder) / "cache"))
-        found += peer("stan", "senolysis_stan.py", str(Path(folder) / "cache"), python=STAN)
-        found += results("command_line.py", str(Path(folder) / "example"))
-        found += results("schedule_search.py")
-        found += results("slopes.py", str(Path(folder) / "slopes"))
+        for name, part in PARTS.items():
+            if chosen and name not in chosen:
+                found += [each for each in kept if each["of"] == name]
+            else:
+                found += [{**each, "of": name} for each in part(Path(folder))]
     save(found)
 
 
@@ -80,4 +106,4 @@ def save(found: list[Result]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

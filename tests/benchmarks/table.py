@@ -34,7 +34,7 @@ def page(found: list[Result]) -> str:
             "# Benchmarks",
             "",
             "Written by `python tests/benchmarks/run.py`, which `nox -s bench` calls; raw figures in `results.json`. Both sides "
-            "ran in this one run on two cores that others used too "
+            "of a part ran in one run on two cores "
             f"(load while it ran: {min(loads, default=0):.1f} to {max(loads, default=0):.1f}).",
             "",
             CAVEATS,
@@ -146,5 +146,5 @@ def plain(each: Result) -> str:
     return ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in each.items()
-        if name not in ("engine", "load")
+        if name not in ("engine", "load", "of")
     )
