@@ -57,8 +57,9 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
 def _of_gradients(tree: xr.DataTree) -> list[dict[str, object]]:
     """What only a sampler that follows gradients can show."""
     bfmi = float(np.min(np.asarray(az.bfmi(tree)["energy"])))
+    diverging = tree["sample_stats"].to_dataset()["diverging"]
     return [
-        _check("divergences", float(tree["sample_stats"]["diverging"].sum()), "", 0.0, below=True),
+        _check("divergences", float(diverging.sum()), "", 0.0, below=True),
         _check("E-BFMI", bfmi, "", BFMI_LIMIT, below=False),
     ]
 
