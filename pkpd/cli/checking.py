@@ -59,7 +59,7 @@ def findings_json(path: Path, found: Checked) -> str:
     content = {
         "file": path.name,
         "errors": found.errors,
-        "warnings": len(found.findings) - found.errors,
+        "warnings": found.warnings,
         "findings": [asdict(finding) for finding in found.findings],
     }
     return json.dumps(content, indent=1, ensure_ascii=False)
@@ -67,8 +67,7 @@ def findings_json(path: Path, found: Checked) -> str:
 
 def as_text(path: Path, found: Checked) -> str:
     """One line: the number of findings, and what was read where there is no error."""
-    warnings = len(found.findings) - found.errors
-    counts = f"{path}: {_number(found.errors, 'error')}, {_number(warnings, 'warning')}"
+    counts = f"{path}: {_number(found.errors, 'error')}, {_number(found.warnings, 'warning')}"
     analysis = found.analysis
     if analysis is None:
         return counts

@@ -13,8 +13,9 @@ from pkpd.domain.evidence import Source
 from pkpd.domain.prior import Between, Prior
 from pkpd.domain.study import ENGINES, FitOptions, Scenario
 
-# One that moves each subject by its own likelihood beside those that follow the gradient of all.
-POPULATION_ENGINES = (*ENGINES, "gibbs")
+# Moves each subject by its own likelihood; the others follow the gradient of all.
+GIBBS = "gibbs"
+POPULATION_ENGINES = (*ENGINES, GIBBS)
 
 
 class BlqMethod(StrEnum):

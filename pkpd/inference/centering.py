@@ -19,7 +19,7 @@ from scipy import optimize, special
 from pkpd.domain.population import PopulationAnalysis
 from pkpd.domain.prior import Family, Prior, Scale
 from pkpd.inference.population_model import observations_of, pointwise, sampled_priors
-from pkpd.inference.unbounded import unbounded
+from pkpd.inference.unbounded import on_scale, unbounded
 from pkpd.simulate.population import PopulationDesign, endpoint_of, predictions
 
 SPREADS = (".between", ".occasion")
@@ -149,10 +149,4 @@ def _deviate(prior: Prior, value: float) -> float:
 
 
 def _on_scale(scale: Scale, value: float) -> float:
-    match scale:
-        case Scale.LOG:
-            return float(np.log(value))
-        case Scale.LOGIT:
-            return float(special.logit(value))
-        case Scale.LINEAR:
-            return value
+    return float(on_scale(scale, jnp.asarray(value)))

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pkpd.domain.population import GIBBS
 from pkpd.posterior import FEWEST_DRAWS, SMALLEST_CHANGE
 
 RHAT_LIMIT = 1.01
@@ -18,7 +19,6 @@ ESS_LIMIT = 400.0
 BFMI_LIMIT = 0.3
 PARETO_LIMIT = 0.7
 FEWEST_TO_HALVE = 8  # draws of a single chain
-WITHOUT_GRADIENTS = ("gibbs",)  # engines that have no divergences and no energy
 # Functions of other variables, one per subject: they converge when what they are made of does.
 DERIVED = ".subject"
 
@@ -35,7 +35,7 @@ def gate(tree: xr.DataTree) -> xr.DataTree:
         warnings.simplefilter("ignore")
         rhat, bulk, tail = az.rhat(_as_chains(sampled)), az.ess(sampled, method="bulk"), az.ess(sampled, method="tail")
         pareto, kept = _pareto(tree)
-        of_gradients = [] if tree.attrs.get("engine") in WITHOUT_GRADIENTS else _of_gradients(tree)
+        of_gradients = [] if tree.attrs.get("engine") == GIBBS else _of_gradients(tree)
     checks = [
         _check("R-hat", *_extreme(rhat, sampled, np.max), RHAT_LIMIT, below=True),
         _check("bulk effective sample size", *_extreme(bulk, sampled, np.min), ESS_LIMIT, below=False),

@@ -20,7 +20,7 @@ from pkpd.inference.population_model import (
     pointwise,
     sampled_priors,
 )
-from pkpd.inference.unbounded import Unbounded, share, unbounded
+from pkpd.inference.unbounded import Unbounded, on_scale, share, unbounded
 from pkpd.simulate.population import PopulationDesign, known
 
 
@@ -164,14 +164,7 @@ def _center(values: Mapping[str, Array], parameter: PopulationParameter) -> Arra
     assert parameter.between is not None
     if parameter.typical.is_fixed or not _adds_up(parameter):
         return jnp.zeros(())  # it does not move
-    typical = known(values, parameter.name, parameter.typical)
-    match parameter.between.scale:
-        case Scale.LOG:
-            return jnp.log(typical)
-        case Scale.LOGIT:
-            return jnp.log(typical) - jnp.log1p(-typical)
-        case Scale.LINEAR:
-            return typical
+    return on_scale(parameter.between.scale, known(values, parameter.name, parameter.typical))
 
 
 def _spread(values: Mapping[str, Array], parameter: PopulationParameter, kind: str) -> Array:

@@ -23,7 +23,7 @@ import numpy as np
 import xarray as xr
 
 from pkpd.cache import enable_compilation_cache
-from pkpd.domain.population import POPULATION_ENGINES
+from pkpd.domain.population import GIBBS, POPULATION_ENGINES
 from pkpd.domain.study import FitOptions
 from pkpd.inference import gibbs
 from pkpd.inference.fit_model import MAX_TREE_DEPTH, AbstractFitModel
@@ -56,7 +56,7 @@ def sample(fitted: AbstractFitModel, options: FitOptions, *, progress: Progress,
     """
     if options.engine not in POPULATION_ENGINES:
         raise ValueError(f"there is no engine '{options.engine}'")
-    if options.engine == "gibbs" and not isinstance(fitted, PopulationFit):
+    if options.engine == GIBBS and not isinstance(fitted, PopulationFit):
         raise ValueError("engine 'gibbs' is for population studies")
     enable_compilation_cache()
     if options.engine == "numpyro":
@@ -110,7 +110,7 @@ def _processes(
 
 
 def _note(options: FitOptions, divergent: int) -> str:
-    return "sampling" if options.engine == "gibbs" else f"sampling, {divergent} divergences"
+    return "sampling" if options.engine == GIBBS else f"sampling, {divergent} divergences"
 
 
 @contextmanager
@@ -169,7 +169,8 @@ def _work(chain: int) -> dict[str, xr.Dataset]:
 
 def _chains(fitted: AbstractFitModel, engine: str) -> Chain:
     """A function that runs one chain, compiled as far as it can be."""
-    if engine == "gibbs" and isinstance(fitted, PopulationFit):
+    if engine == GIBBS:
+        assert isinstance(fitted, PopulationFit)  # `sample` refuses the others
         return gibbs.chains_of(fitted)
     return partial(_nutpie_chain, _compile(fitted), fitted.doublings)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from pkpd.domain.prior import Family, Prior
+from pkpd.domain.prior import Family, Prior, Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,17 @@ def unbounded(prior: Prior) -> Unbounded:
             return share(location, scale)
         case Family.FIXED:
             raise ValueError("a fixed value has nothing to move")
+
+
+def on_scale(scale: Scale, value: Array) -> Array:
+    """A value on the scale on which individuals are moved."""
+    match scale:
+        case Scale.LOG:
+            return jnp.log(value)
+        case Scale.LOGIT:
+            return jax.scipy.special.logit(value)
+        case Scale.LINEAR:
+            return value
 
 
 def share(a: float, b: float) -> Unbounded:

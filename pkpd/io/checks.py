@@ -31,6 +31,11 @@ class Checked:
         """Number of errors."""
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
+    @property
+    def warnings(self) -> int:
+        """Number of warnings."""
+        return len(self.findings) - self.errors
+
 
 def checked(path: Path) -> Checked:
     """Read an analysis and everything that it names; nothing is sampled.

@@ -16,10 +16,9 @@ were in view; the choice among them is made on the pilot draws.
 
 Why a target is missed, where it is:
 
-- W1. `pkpd fit` follows any event table. One gradient of it is some 180 kernels of XLA on 20 subjects x 20 points, each a
-  microsecond to start, and nutpie calls it through Python. Plain PyMC has the closed form of equal doses written out, which numba
-  makes one loop. Per effective draw `pkpd fit` takes a fraction of the steps, by its own parameterization, which does not make up for
-  it in a model this small.
+- W1. `pkpd fit` follows any event table. One gradient of it takes 0.23 ms in some 180 kernels of XLA on 20 subjects x 20 points, and
+  nutpie calls it through Python. Plain PyMC has the closed form of equal doses written out, which numba makes one loop. Per effective
+  draw `pkpd fit` takes a fraction of the steps, by its own parameterization, which does not make up for it in a model this small.
 - Compilation. Tracing in Python is paid also where the program comes from the cache; the rest is XLA's, for the reverse mode.
 - 10^6 schedules are scored like few, every schedule on all draws: a search on fewer draws is not built yet.
 
