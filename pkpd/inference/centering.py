@@ -139,6 +139,9 @@ def start_of(
             # the sampler refuses a start without a slope, as a subject has who was never observed
             deviation = np.where(mode[f"{name}.eta"] == 0.0, OFF_CENTER, mode[f"{name}.eta"])
             start[f"{name}.centered"] = weight * center + spread**weight * deviation
+        if parameter.occasion is not None:
+            # nor has an occasion that a subject did not have
+            start[f"{name}.kappa"] = np.full_like(mode[f"{name}.kappa"], OFF_CENTER)
     return start
 
 

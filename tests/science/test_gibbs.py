@@ -1,4 +1,4 @@
-"""The sampler without gradients returns the prior where nothing is told; reports/warfarin shows it beside NUTS where something is."""
+"""The sampler without gradients returns the prior where nothing is told, and agrees with NUTS where something is."""
 
 from unittest.mock import Mock
 
@@ -159,6 +159,25 @@ def test_observations_that_tell_nothing_leave_the_prior(tmp_path, analysis):
         off[name] = abs(share.mean() - 0.5) / standard_error, abs(np.std(share) * np.sqrt(12.0) - 1.0)
     assert max(first for first, _ in off.values()) < 4.5, off
     assert max(second for _, second in off.values()) < 0.15, off
+
+
+@pytest.mark.slow
+def test_it_agrees_with_nuts_which_starts_where_a_subject_has_fewer_occasions(tmp_path):
+    told = EVERYTHING.replace(
+        'model = "additive"\nadditive = { family = "fixed", value = "1e9 mg/L"',
+        'model = "proportional"\nproportional = { family = "halfnormal", sd = 0.3',
+    )
+    analysis = written(tmp_path, told)
+
+    nuts = fit(analysis, options=FitOptions(chains=2, tune=600, draws=1500, target_accept=0.95, seed=1))
+    gibbs = fit(analysis, options=FitOptions(chains=2, tune=500, draws=2000, engine="gibbs", seed=1))
+
+    off = {}
+    for name in gibbs.typical_names:
+        a, b = (each.tree["posterior"][name].values for each in (nuts, gibbs))
+        error = np.hypot(a.std() / np.sqrt(float(az.ess(a))), b.std() / np.sqrt(float(az.ess(b))))
+        off[name] = abs(a.mean() - b.mean()) / error
+    assert max(off.values()) < 4.0, off
 
 
 def test_each_chain_has_a_seed_of_its_own_whatever_the_number_of_cores(tmp_path):
